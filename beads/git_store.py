@@ -1,0 +1,321 @@
+"""A store in a bare git repository, one for each commons. ⚡
+
+1. Objects are durable before the references that name them move; bodies move before the lines that name them.
+   A process killed anywhere leaves every log whole, at its old or its new head.
+2. Nothing a peer made is ever stored: only objects encoded here (`beads.segment`).
+3. One lock file keeps writers apart, across processes.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import msgspec
+
+from beads import gitobject, ids, limits, segment
+from beads.errors import ConflictError
+from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
+from beads.op import Head, Line, parse
+from beads.repository import RefUpdate, Repository, publish_folder, read_generation, write_file
+from beads.segment import Tail
+from beads.store import Changes
+
+BOARD = "refs/heads/board"
+"""A generated README, what a plain `git clone` shows."""
+
+
+class GitStore:
+    """See `beads.store.Store`.
+
+    Args:
+        path: The bare repository.
+
+    Raises:
+        NotFound: There is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.repository = Repository(path)
+        self._genesis = (path / "wl-genesis.json").read_bytes()
+        self._commons = ids.commons_id(self._genesis)
+        self.prefix = f"refs/wl/{self._commons}/"
+
+    @classmethod
+    def create(cls, path: Path, genesis: bytes) -> "GitStore":
+        """Make the repository of a commons; one that is there already stays.
+
+        It appears at `path` whole or not at all: it is made beside it and renamed.
+        """
+        if not (path / "HEAD").is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            making = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            Repository.make(making, BOARD)
+            write_file(making / "wl-genesis.json", genesis)
+            cls(making)._found()
+            publish_folder(making, path)
+        return cls(path)
+
+    def _found(self) -> None:
+        blob = gitobject.make(BLOB, self._genesis)
+        root = gitobject.tree([TreeEntry("genesis.json", FILE_MODE, blob.id)])
+        commit = gitobject.commit(root.id, (), segment.author(self._commons[4:36]), 0, "genesis\n")
+        self.repository.write([blob, root, commit], [RefUpdate(self.prefix + "genesis", None, commit.id)])
+
+    @property
+    def commons(self) -> str:
+        """The commons' id."""
+        return self._commons
+
+    @property
+    def genesis(self) -> bytes:
+        """Its founding document."""
+        return self._genesis
+
+    def close(self) -> None:
+        """Give what is open back."""
+        self.repository.close()
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep every other writer out, in this process and in others."""
+        return self.repository.lock()
+
+    def generation(self) -> str:
+        """Return a token that differs after any write."""
+        return read_generation(self.repository.path)
+
+    def refs(self) -> dict[str, str]:
+        """Return every reference of the protocol and the commit it names."""
+        return self.repository.refs(self.prefix)
+
+    def key_logs(self) -> dict[str, bytes]:
+        """Return the key logs by actor."""
+        found: dict[str, bytes] = {}
+        for target in self.repository.refs(self.prefix + "id/").values():
+            raw = self._file(self.repository.commit(target).tree, "keys.jsonl")
+            found[_scid(raw)] = raw
+        return found
+
+    def logs(self) -> list[str]:
+        """Return the ids of the logs, sorted."""
+        kept = {name.rsplit("/", 1)[1] for name in self.repository.refs(self.prefix + "log/")}
+        forked = {name.split("/")[-2] for name in self.repository.refs(self.prefix + "fork/")}
+        return sorted(kept | forked)
+
+    def head(self, log: str) -> Head | None:
+        """Return where a log's kept chain ends."""
+        return self._tail(self.repository.ref(self.log_ref(log)))[1]
+
+    def lines(self, log: str, start: int = 0) -> list[bytes]:
+        """Return the lines of a log's kept chain from a position on."""
+        target = self.repository.ref(self.log_ref(log))
+        if target is None:
+            return []
+        commit = self.repository.commit(target)
+        first, last = segment.number(start), segment.number(segment.last_seq(commit.message))
+        lines = [line for n in range(first, last + 1) for line in self._segment(commit.tree, n)]
+        return lines[start - first * limits.SEGMENT :]
+
+    def branches(self, log: str) -> list[list[bytes]]:
+        """Return the branches of a forked log that are not kept."""
+        return [self._branch(target) for _, target in sorted(self._branch_refs(log).items())]
+
+    def body(self, log: str, seq: int) -> bytes | None:
+        """Return a body, or None where it is missing or erased."""
+        return _HeldBodies(self.repository, self.repository.ref(self.body_ref(log))).get(seq)
+
+    def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
+        """Yield the bodies of a log with their positions, in order."""
+        held = _HeldBodies(self.repository, self.repository.ref(self.body_ref(log)))
+        for seq in held.positions():
+            raw = held.get(seq)
+            if raw is not None:
+                yield seq, raw
+
+    def write(self, changes: Changes) -> None:
+        """Make changes durable, then visible."""
+        batch = _Batch(self, changes)
+        batch.encode()
+        self.repository.write(batch.objects, batch.updates)
+        if changes.erased:
+            # Superseded commits may still hold the erased words: nothing unreachable may stay.
+            self.repository.pack(keep_superseded=False)
+
+    def log_ref(self, log: str) -> str:
+        """Return the reference of a log's kept chain."""
+        return f"{self.prefix}log/{log[:2]}/{log}"
+
+    def body_ref(self, log: str) -> str:
+        """Return the reference of a log's bodies."""
+        return f"{self.prefix}body/{log[:2]}/{log}"
+
+    def fork_prefix(self, log: str) -> str:
+        """Return where the references of a log's other branches start."""
+        return f"{self.prefix}fork/{log[:2]}/{log}/"
+
+    def _branch_refs(self, log: str) -> dict[str, str]:
+        return self.repository.refs(self.fork_prefix(log))
+
+    def _branch(self, target: str) -> list[bytes]:
+        found: list[bytes] = []
+        for folder in self.repository.tree(self.repository.commit(target).tree).values():
+            for blob in self.repository.tree(folder.id).values():
+                found += segment.split(self.repository.data(blob.id))
+        return found
+
+    def _tail(self, target: str | None) -> tuple[Tail, Head | None]:
+        if target is None:
+            return segment.EMPTY, None
+        commit = self.repository.commit(target)
+        last = segment.last_seq(commit.message)
+        lines = tuple(parse(raw) for raw in self._segment(commit.tree, segment.number(last)))
+        folders = tuple(self.repository.tree(commit.tree).values())
+        files = tuple(self.repository.tree(folders[-1].id).values())
+        head = Head(last, lines[-1].id)
+        if len(lines) == limits.SEGMENT:
+            return Tail(target, (), folders, files), head
+        return Tail(commit.parents[0] if commit.parents else None, lines, folders, files), head
+
+    def _segment(self, tree: str, n: int) -> list[bytes]:
+        folder, name = segment.path(n)
+        return segment.split(self._file(self.repository.tree(tree)[folder].id, name))
+
+    def _file(self, tree: str, name: str) -> bytes:
+        return self.repository.data(self.repository.tree(tree)[name].id)
+
+
+class _Batch:
+    """Encodes changes to objects and moves of references: bodies and branches before the logs."""
+
+    def __init__(self, store: GitStore, changes: Changes) -> None:
+        self._store = store
+        self._repository = store.repository
+        self._changes = changes
+        self.objects: list[GitObject] = []
+        self.updates: list[RefUpdate] = []
+
+    def encode(self) -> None:
+        """Encode everything."""
+        for scid, raw in self._changes.key_logs.items():
+            self._key_log(scid, raw)
+        for log in sorted({*self._changes.bodies, *self._changes.erased}):
+            self._bodies(log)
+        for log, branches in self._changes.branches.items():
+            self._branches(log, branches)
+        for log in sorted({*self._changes.lines, *self._changes.rewinds}):
+            self._log(log)
+
+    def _move(self, name: str, new: str | None) -> None:
+        self.updates.append(RefUpdate(name, self._repository.ref(name), new))
+
+    def _key_log(self, scid: str, raw: bytes) -> None:
+        short = ids.actor_ref(scid)
+        blob = gitobject.make(BLOB, raw)
+        root = gitobject.tree([TreeEntry("keys.jsonl", FILE_MODE, blob.id)])
+        commit = gitobject.commit(root.id, (), segment.author(short), 0, f"key log of {scid}\n")
+        self.objects += (blob, root, commit)
+        self._move(f"{self._store.prefix}id/{short[:2]}/{short}", commit.id)
+
+    def _log(self, log: str) -> None:
+        ref = self._store.log_ref(log)
+        tail, end = self._store._tail(self._repository.ref(ref))
+        lines: Sequence[Line] = self._changes.lines.get(log, ())
+        if log in self._changes.rewinds:
+            kept = [parse(raw) for raw in self._store.lines(log)[: self._changes.rewinds[log]]]
+            tail, end, lines = segment.EMPTY, None, [*kept, *lines]
+        _check_follows(log, end, lines)
+        if not lines:
+            self._move(ref, None)
+            return
+        made, new = segment.append(tail, lines)
+        self.objects += made
+        self._move(ref, new)
+
+    def _branches(self, log: str, branches: Sequence[Sequence[Line]]) -> None:
+        kept: set[str] = set()
+        for branch in branches:
+            made, new = segment.append(segment.EMPTY, branch)
+            self.objects += made
+            ref = self._store.fork_prefix(log) + branch[0].id[:32]
+            kept.add(ref)
+            self._move(ref, new)
+        for ref in self._store._branch_refs(log):
+            if ref not in kept:
+                self._move(ref, None)
+
+    def _bodies(self, log: str) -> None:
+        ref = self._store.body_ref(log)
+        held = _HeldBodies(self._repository, self._repository.ref(ref))
+        for seq in self._changes.erased.get(log, ()):
+            held.drop(seq)
+        made, new = held.put(log, self._changes.bodies.get(log, {}))
+        self.objects += made
+        self._move(ref, new)
+
+
+class _HeldBodies:
+    """The bodies of one log as they lie in git."""
+
+    def __init__(self, repository: Repository, target: str | None) -> None:
+        self._repository = repository
+        self._folders = repository.tree(repository.commit(target).tree) if target else {}
+        self._files: dict[str, dict[str, TreeEntry]] = {}
+
+    def positions(self) -> list[int]:
+        """Return the positions whose bodies are held, in order."""
+        return sorted(int(name.split(".")[0]) for folder in self._folders for name in self._open(folder))
+
+    def get(self, seq: int) -> bytes | None:
+        """Return a body, or None."""
+        folder, name = segment.body_path(seq)
+        entry = self._open(folder).get(name)
+        return self._repository.data(entry.id) if entry else None
+
+    def drop(self, seq: int) -> None:
+        """Take a body out."""
+        folder, name = segment.body_path(seq)
+        self._open(folder).pop(name, None)
+
+    def put(self, log: str, bodies: Mapping[int, bytes]) -> tuple[list[GitObject], str | None]:
+        """Add bodies and encode the commit that holds them all; None where none is left."""
+        objects: list[GitObject] = []
+        for seq, raw in bodies.items():
+            folder, name = segment.body_path(seq)
+            blob = gitobject.make(BLOB, raw)
+            objects.append(blob)
+            self._open(folder)[name] = TreeEntry(name, FILE_MODE, blob.id)
+        objects += self._rebuild()
+        if not self._folders:
+            return objects, None
+        made, new = segment.bodies(log, self._folders)
+        return objects + made, new
+
+    def _open(self, folder: str) -> dict[str, TreeEntry]:
+        if folder not in self._files:
+            entry = self._folders.get(folder)
+            self._files[folder] = self._repository.tree(entry.id) if entry else {}
+        return self._files[folder]
+
+    def _rebuild(self) -> list[GitObject]:
+        made: list[GitObject] = []
+        for folder, files in self._files.items():
+            if files:
+                inner = gitobject.tree(files.values())
+                made.append(inner)
+                self._folders[folder] = TreeEntry(folder, TREE_MODE, inner.id)
+            else:
+                self._folders.pop(folder, None)
+        return made
+
+
+def _check_follows(log: str, end: Head | None, lines: Sequence[Line]) -> None:
+    for line in lines:
+        seq, prev = (0, None) if end is None else (end.seq + 1, end.op)
+        if (line.seq, line.prev) != (seq, prev):
+            raise ConflictError(f"log {log[:8]} does not end before {line.seq}")
+        end = Head(line.seq, line.id)
+
+
+def _scid(key_log: bytes) -> str:
+    entry = msgspec.json.decode(key_log.split(b"\n", 1)[0])
+    return str(entry["parameters"]["scid"])

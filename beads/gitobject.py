@@ -1,0 +1,126 @@
+"""Git objects as bytes: just what a log needs, so that writing one is a pure function.
+
+Reading is strict on purpose: what comes from a peer must be a plain tree of plain files
+(protocol, Sync 2). Names of objects are SHA-1 because git's are; nothing here is trusted for it.
+"""
+
+import re
+import zlib
+from collections.abc import Iterable
+from hashlib import sha1
+from typing import NamedTuple
+
+from beads.errors import InvalidLine
+
+BLOB, TREE, COMMIT = "blob", "tree", "commit"
+FILE_MODE, TREE_MODE = b"100644", b"40000"
+_ENTRY = re.compile(rb"(\d{5,6}) ([^\x00/]+)\x00(.{20})", re.DOTALL)
+_TREE_LINE = re.compile(rb"tree ([0-9a-f]{40})\n")
+_PARENT_LINE = re.compile(rb"parent ([0-9a-f]{40})\n")
+
+
+class GitObject(NamedTuple):
+    """An object and its name (40 hex digits)."""
+
+    id: str
+    kind: str
+    data: bytes
+
+
+class TreeEntry(NamedTuple):
+    """A file or a folder of a tree."""
+
+    name: str
+    mode: bytes
+    id: str
+
+    @property
+    def is_tree(self) -> bool:
+        """True for a folder."""
+        return self.mode == TREE_MODE
+
+
+class Commit(NamedTuple):
+    """What matters of a commit."""
+
+    tree: str
+    parents: tuple[str, ...]
+    message: str
+
+
+def make(kind: str, data: bytes) -> GitObject:
+    """Name an object."""
+    return GitObject(object_id(kind, data), kind, data)
+
+
+def object_id(kind: str, data: bytes) -> str:
+    """Return git's name of an object."""
+    return sha1(frame(kind, len(data)) + data, usedforsecurity=False).hexdigest()
+
+
+def frame(kind: str, size: int) -> bytes:
+    """Return the header that git hashes and stores before an object's data."""
+    return f"{kind} {size}\0".encode()
+
+
+def loose(obj: GitObject) -> bytes:
+    """Return the bytes of a loose object file."""
+    return zlib.compress(frame(obj.kind, len(obj.data)) + obj.data, 1)
+
+
+def tree(entries: Iterable[TreeEntry]) -> GitObject:
+    """Build a tree; git orders a folder as if its name ended in a slash."""
+    ordered = sorted(entries, key=lambda e: e.name + "/" if e.is_tree else e.name)
+    return make(TREE, b"".join(e.mode + b" " + e.name.encode() + b"\0" + bytes.fromhex(e.id) for e in ordered))
+
+
+def commit(tree_id: str, parents: tuple[str, ...], who: str, seconds: int, message: str) -> GitObject:
+    """Build a commit whose author and committer are the same, at the same second, UTC."""
+    stamp = f"{who} {seconds} +0000"
+    lines = [f"tree {tree_id}", *(f"parent {p}" for p in parents), f"author {stamp}", f"committer {stamp}", "", message]
+    return make(COMMIT, "\n".join(lines).encode())
+
+
+def read_tree(data: bytes) -> list[TreeEntry]:
+    """Read a tree of plain files and folders.
+
+    Raises:
+        InvalidLine: It holds anything else (symlink, gitlink, executable, odd name) or is broken.
+    """
+    entries: list[TreeEntry] = []
+    at = 0
+    while at < len(data):
+        match = _ENTRY.match(data, at)
+        if match is None:
+            raise InvalidLine("tree_format")
+        entries.append(_entry(*match.groups()))
+        at = match.end()
+    return entries
+
+
+def _entry(mode: bytes, name: bytes, raw_id: bytes) -> TreeEntry:
+    if mode not in (FILE_MODE, TREE_MODE):
+        raise InvalidLine("tree_mode", mode.decode("ascii", "replace"))
+    try:
+        return TreeEntry(name.decode("ascii"), mode, raw_id.hex())
+    except UnicodeDecodeError:
+        raise InvalidLine("tree_name") from None
+
+
+def read_commit(data: bytes) -> Commit:
+    """Read a commit's tree, parents and message.
+
+    Raises:
+        InvalidLine: It is broken.
+    """
+    head, _, message = data.partition(b"\n\n")
+    head += b"\n"
+    found = _TREE_LINE.match(head)
+    if found is None:
+        raise InvalidLine("commit_format")
+    parents: list[str] = []
+    at = found.end()
+    while match := _PARENT_LINE.match(head, at):
+        parents.append(match.group(1).decode())
+        at = match.end()
+    return Commit(found.group(1).decode(), tuple(parents), message.decode("utf-8", "replace"))

@@ -1,0 +1,42 @@
+"""Names of things: all are hashes, so a name proves what it names (docs/protocol.md, Encodings)."""
+
+import re
+from hashlib import sha256
+
+from stamps import canon
+from stamps.encoding import base32_lower
+
+HEX64 = re.compile(r"[0-9a-f]{64}")
+LOG_ID = re.compile(r"[a-z2-7]{32}")
+COMMONS_ID = re.compile(r"wlc1[a-z2-7]{52}")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def commons_id(genesis: bytes) -> str:
+    """Name a commons after its founding document."""
+    return "wlc1" + base32_lower(sha256(genesis).digest())
+
+
+def log_id(commons: str, scid: str, key: str) -> str:
+    """Name the one log that a key (a did:key) of an actor may write in a commons."""
+    return base32_lower(sha256(canon.encode(["wl-log", commons, scid, key])).digest())[:32]
+
+
+def actor_ref(scid: str) -> str:
+    """Shorten an actor to the reference-safe form used under `id/`."""
+    return base32_lower(sha256(scid.encode()).digest())[:32]
+
+
+def op_id(header: bytes) -> str:
+    """Name an operation after its header; the signature has no part in it."""
+    return sha256(header).hexdigest()
+
+
+def short(identifier: str) -> str:
+    """Shorten an id for people."""
+    return identifier[:12]
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text can be the name of a field, a dimension or a text."""
+    return NAME.fullmatch(text) is not None

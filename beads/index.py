@@ -1,0 +1,376 @@
+"""The index: the folded state in tables, kept up to date one entity at a time. ⚡
+
+It is disposable: everything in it follows from the store, and `generation` says how far it has come. A process
+that is killed before its index write leaves a token that differs, and the next one catches up (`beads.ledger`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from beads import body, fold, op, weigh
+from beads.clock import ZERO, Hlc
+from beads.database import Database, in_chunks
+from beads.errors import Ambiguous, NotFound
+from beads.fold import Folded, Ignored
+from beads.genesis import Genesis
+from beads.op import Head, Op
+from beads.projection import Projection
+from beads.rules import Context, Entity, Live, Rules
+from beads.verify import Position, Writer
+from beads.weigh import Log, Opened
+from stamps.keys import PublicKey
+
+SCHEMA_VERSION = 1
+_TABLES = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    """CREATE TABLE logs (id TEXT PRIMARY KEY, actor TEXT NOT NULL, key TEXT NOT NULL, device INTEGER NOT NULL,
+       seq INTEGER NOT NULL, head TEXT NOT NULL, counted_from INTEGER, frozen_at INTEGER, forked_at INTEGER)""",
+    """CREATE TABLE ops (id TEXT PRIMARY KEY, log TEXT NOT NULL, seq INTEGER NOT NULL, t TEXT NOT NULL, kind TEXT,
+       entity TEXT, ms INTEGER NOT NULL, counter INTEGER NOT NULL, header BLOB NOT NULL, signature BLOB NOT NULL)""",
+    "CREATE UNIQUE INDEX ops_log ON ops (log, seq)",
+    "CREATE INDEX ops_entity ON ops (kind, entity)",
+    "CREATE INDEX ops_t ON ops (t)",
+    "CREATE INDEX ops_time ON ops (ms, counter)",
+    "CREATE TABLE bodies (op TEXT PRIMARY KEY, raw BLOB NOT NULL)",
+    "CREATE TABLE entities (kind TEXT NOT NULL, id TEXT NOT NULL, state BLOB NOT NULL, PRIMARY KEY (kind, id))",
+    "CREATE TABLE ignored (kind TEXT NOT NULL, entity TEXT NOT NULL, op TEXT NOT NULL, rule TEXT NOT NULL)",
+    "CREATE INDEX ignored_entity ON ignored (kind, entity)",
+)
+_CONTROL = ("admit", "join")
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What the store has taken up since the index last looked.
+
+    Attributes:
+        generation: The store's token after it.
+        ops: Log → operations that follow its indexed end (after any rewind).
+        rewinds: Log → first position that is no longer on the kept chain; the log has forked there.
+        bodies: Operation id → body.
+        erased: Operations whose bodies went.
+    """
+
+    generation: str
+    ops: Mapping[str, Sequence[Op]] = field(default_factory=dict)
+    rewinds: Mapping[str, int] = field(default_factory=dict)
+    bodies: Mapping[str, bytes] = field(default_factory=dict)
+    erased: frozenset[str] = frozenset()
+
+
+class Index:
+    """The tables of one commons.
+
+    Args:
+        may_assert: Looks a key up in the key logs; used when a log is first seen.
+    """
+
+    def __init__(
+        self, database: Database, commons: str, genesis: Genesis, rules: Rules, projections: Sequence[Projection],
+        may_assert: Callable[[str, str], bool],
+    ) -> None:  # fmt: skip
+        self.database = database
+        self._context = Context(commons, genesis)
+        self._rules = rules
+        self._projections = projections
+        self._may_assert = may_assert
+
+    # -- what it knows -----------------------------------------------------------------------------------------
+
+    def generation(self) -> str | None:
+        """Return the token of the store that the tables stand for; None where they must be built anew."""
+        if self._schema() != self._wanted_schema():
+            return None
+        rows = self.database.query("SELECT value FROM meta WHERE name = 'generation'")
+        return str(rows[0][0]) if rows else None
+
+    def latest(self) -> Hlc:
+        """Return the highest time of any operation."""
+        rows = self.database.query("SELECT ms, counter FROM ops ORDER BY ms DESC, counter DESC LIMIT 1")
+        return Hlc(*rows[0]) if rows else ZERO
+
+    def logs(self) -> dict[str, Log]:
+        """Return every log as weighed."""
+        rows = self.database.query("SELECT id, actor, key, device, counted_from, frozen_at, forked_at FROM logs")
+        return {row[0]: Log(row[0], row[1], row[2], bool(row[3]), *row[4:]) for row in rows}
+
+    def heads(self) -> dict[str, Head]:
+        """Return where each log's kept chain ends."""
+        rows = self.database.query("SELECT id, seq, head FROM logs WHERE seq >= 0")
+        return {log: Head(seq, head) for log, seq, head in rows}
+
+    def position(self, log: str, seq: int) -> Position | None:
+        """Return a position of a log's kept chain, to read on from; None where there is none."""
+        sql = """SELECT o.id, o.ms, o.counter, l.actor, l.key, l.device FROM ops o JOIN logs l ON l.id = o.log
+                 WHERE o.log = :log AND o.seq = :seq"""
+        rows = self.database.query(sql, {"log": log, "seq": seq})
+        if not rows:
+            return None
+        op_id, ms, counter, actor, key, device = rows[0]
+        return Position(Head(seq, op_id), Hlc(ms, counter), Writer(actor, PublicKey.from_did(key), bool(device)))
+
+    def op(self, op_id: str) -> Op | None:
+        """Return an operation of a kept chain."""
+        rows = self.database.query("SELECT header, signature FROM ops WHERE id = :id", {"id": op_id})
+        return self._read(*rows[0]) if rows else None
+
+    def op_id(self, log: str, seq: int) -> str | None:
+        """Return the id of an operation of a log's kept chain."""
+        rows = self.database.query("SELECT id FROM ops WHERE log = :log AND seq = :seq", {"log": log, "seq": seq})
+        return str(rows[0][0]) if rows else None
+
+    def op_at(self, log: str, seq: int) -> Op | None:
+        """Return an operation of a log's kept chain."""
+        op_id = self.op_id(log, seq)
+        return self.op(op_id) if op_id else None
+
+    def has_body(self, op_id: str) -> bool:
+        """Say whether an operation's body is held."""
+        return bool(self.database.query("SELECT 1 FROM bodies WHERE op = :op", {"op": op_id}))
+
+    def ops_of(self, entity: Entity) -> list[Live]:
+        """Return the live operations of an entity, by time."""
+        return self._live(entity, {})
+
+    def prose(self, op_id: str) -> Mapping[str, str]:
+        """Return the texts of an operation's body; empty where it is missing or erased."""
+        rows = self.database.query("SELECT raw FROM bodies WHERE op = :op", {"op": op_id})
+        return body.read(rows[0][0]) if rows else {}
+
+    def state(self, kind: str, entity: str) -> dict[str, Any] | None:
+        """Return the state of an entity."""
+        sql = "SELECT state FROM entities WHERE kind = :kind AND id = :id"
+        rows = self.database.query(sql, {"kind": kind, "id": entity})
+        return msgspec.json.decode(rows[0][0]) if rows else None
+
+    def ignored(self) -> list[Ignored]:
+        """Return every operation that had no right to its effect, with the rule."""
+        return [Ignored(*row) for row in self.database.query("SELECT op, rule FROM ignored ORDER BY op, rule")]
+
+    def resolve(self, kind: str, prefix: str) -> str:
+        """Return the one id that starts with `prefix`.
+
+        Raises:
+            NotFound: There is none.
+            Ambiguous: There are several.
+        """
+        sql = "SELECT id FROM entities WHERE kind = :kind AND id >= :low AND id < :high ORDER BY id LIMIT 11"
+        rows = self.database.query(sql, {"kind": kind, "low": prefix.lower(), "high": prefix.lower() + "~"})
+        if not rows or not prefix:
+            raise NotFound(f"no {kind} {prefix}")
+        if len(rows) > 1 and rows[0][0] != prefix:
+            raise Ambiguous(prefix, [row[0] for row in rows[:10]])
+        return str(rows[0][0])
+
+    def state_hash(self) -> str:
+        """Return the hash that equal operation sets share on every node (`beads.fold`)."""
+        ignored: dict[Entity, list[Ignored]] = {}
+        for kind, entity, op_id, rule in self.database.query("SELECT kind, entity, op, rule FROM ignored"):
+            ignored.setdefault(Entity(kind, entity), []).append(Ignored(op_id, rule))
+        states = {
+            Entity(kind, entity): msgspec.json.decode(state)
+            for kind, entity, state in self.database.query("SELECT kind, id, state FROM entities")
+        }
+        folded = ((e, Folded(states.get(e), tuple(ignored.get(e, ())))) for e in {*states, *ignored})
+        return fold.state_hash(self.logs().values(), folded)
+
+    # -- how it learns -----------------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Start anew, with empty tables."""
+        with self.database.transaction():
+            for (name,) in self.database.query("SELECT name FROM sqlite_master WHERE type = 'table'"):
+                self.database.run(f'DROP TABLE IF EXISTS "{name}"')
+            for statement in (*_TABLES, *(s for p in self._projections for s in p.ddl)):
+                self.database.run(statement)
+            self._set_meta("schema", self._wanted_schema())
+
+    def apply(self, delta: Delta) -> None:
+        """Take up what the store has; all of it or nothing."""
+        with self.database.transaction():
+            touched = self._rewind(delta.rewinds)
+            touched |= self._insert(delta.ops)
+            touched |= self._take_bodies(delta.bodies, delta.erased)
+            if self._needs_weighing(delta):
+                touched |= self._weigh(delta)
+            known = {one.id: one for ops in delta.ops.values() for one in ops}
+            self._refold(touched, known)
+            self._set_meta("generation", delta.generation)
+
+    def _rewind(self, rewinds: Mapping[str, int]) -> set[Entity]:
+        touched: set[Entity] = set()
+        for log, seq in rewinds.items():
+            place = {"log": log, "seq": seq}
+            touched |= self._entities("log = :log AND seq >= :seq", place)
+            self.database.run("DELETE FROM ops WHERE log = :log AND seq >= :seq", place)
+            self.database.run(
+                """UPDATE logs SET forked_at = :seq, seq = :seq - 1, frozen_at = CASE WHEN frozen_at < :seq
+                   THEN frozen_at END, head = COALESCE((SELECT id FROM ops WHERE log = :log AND seq = :seq - 1), '')
+                   WHERE id = :log""",
+                place,
+            )
+        return touched
+
+    def _insert(self, by_log: Mapping[str, Sequence[Op]]) -> set[Entity]:
+        touched: set[Entity] = set()
+        rows: list[dict[str, Any]] = []
+        actors = {row[0]: row[1] for row in self.database.query("SELECT id, actor FROM logs")}
+        for log, ops in by_log.items():
+            if not ops:
+                continue
+            actor = actors.get(log) or self._insert_log(ops[0])
+            for one in ops:
+                entity = fold.entity_of(one, actor, self._rules)
+                rows.append(_op_row(one, entity))
+                touched.update({entity} if entity else ())
+            end = {"log": log, "seq": ops[-1].seq, "head": ops[-1].id}
+            self.database.run("UPDATE logs SET seq = :seq, head = :head WHERE id = :log", end)
+        self.database.run_many(
+            """INSERT INTO ops VALUES (:id, :log, :seq, :t, :kind, :entity, :ms, :counter, :header, :signature)""", rows
+        )
+        return touched
+
+    def _insert_log(self, first: Op) -> str:
+        start = weigh.opening(first, self._context.commons)
+        assert start is not None, "the verifier lets no log begin otherwise"
+        device = self._may_assert(start.actor, start.key)
+        row = {"id": first.log, "actor": start.actor, "key": start.key, "device": int(device)}
+        self.database.run("INSERT INTO logs VALUES (:id, :actor, :key, :device, -1, '', NULL, NULL, NULL)", row)
+        return start.actor
+
+    def _take_bodies(self, bodies: Mapping[str, bytes], erased: Iterable[str]) -> set[Entity]:
+        rows = [{"op": op_id, "raw": raw} for op_id, raw in bodies.items()]
+        self.database.run_many("INSERT OR REPLACE INTO bodies VALUES (:op, :raw)", rows)
+        gone = list(erased)
+        for chosen, parameters in in_chunks(gone):
+            self.database.run(f"DELETE FROM bodies WHERE op IN ({chosen})", parameters)
+        touched: set[Entity] = set()
+        for chosen, parameters in in_chunks([*bodies, *gone]):
+            touched |= self._entities(f"id IN ({chosen})", parameters)
+        return touched
+
+    def _needs_weighing(self, delta: Delta) -> bool:
+        if delta.rewinds:
+            return True
+        return any(
+            one.seq == 0 or one.payload is None or one.t in _CONTROL for ops in delta.ops.values() for one in ops
+        )
+
+    def _weigh(self, delta: Delta) -> set[Entity]:
+        """Weigh all logs again; return the entities of those that count otherwise than before."""
+        for ops in delta.ops.values():
+            frozen = weigh.frozen_at(ops)
+            if frozen is not None:
+                self.database.run(
+                    "UPDATE logs SET frozen_at = COALESCE(frozen_at, :seq) WHERE id = :log",
+                    {"seq": frozen, "log": ops[0].log},
+                )
+        before = self.logs()
+        after = weigh.admission(self._opened(before), self._context.genesis)
+        touched: set[Entity] = set()
+        for log in after.values():
+            if log != before[log.id]:
+                place = {"log": log.id, "start": log.counted_from}
+                self.database.run("UPDATE logs SET counted_from = :start WHERE id = :log", place)
+                touched |= self._entities("log = :log", {"log": log.id})
+        return touched
+
+    def _opened(self, logs: Mapping[str, Log]) -> dict[str, Opened]:
+        control: dict[str, list[Op]] = {}
+        rows = self.database.query("SELECT header, signature FROM ops WHERE t IN ('admit', 'join') ORDER BY log, seq")
+        for one in (self._read(*row) for row in rows):
+            log = logs[one.log]
+            if log.frozen_at is None or one.seq < log.frozen_at:
+                control.setdefault(one.log, []).append(one)
+        return {
+            log.id: Opened(
+                log.id, log.actor, log.key, log.device, log.frozen_at, log.forked_at, tuple(control.get(log.id, ()))
+            )
+            for log in logs.values()
+        }
+
+    def _entities(self, where: str, parameters: Mapping[str, Any]) -> set[Entity]:
+        sql = f"SELECT DISTINCT kind, entity FROM ops WHERE kind IS NOT NULL AND {where}"
+        return {Entity(*row) for row in self.database.query(sql, parameters)}
+
+    def _refold(self, touched: set[Entity], known: Mapping[str, Op]) -> None:
+        folded = {e: fold.fold_entity(e, self._live(e, known), self._rules, self._context) for e in touched}
+        keys = [{"kind": e.kind, "id": e.id} for e in folded]
+        self.database.run_many("DELETE FROM entities WHERE kind = :kind AND id = :id", keys)
+        self.database.run_many("DELETE FROM ignored WHERE kind = :kind AND entity = :id", keys)
+        states = [
+            {"kind": e.kind, "id": e.id, "state": msgspec.json.encode(f.state)}
+            for e, f in folded.items()
+            if f.state is not None
+        ]
+        self.database.run_many("INSERT INTO entities VALUES (:kind, :id, :state)", states)
+        ignored = [
+            {"kind": e.kind, "entity": e.id, "op": op_id, "rule": rule}
+            for e, f in folded.items()
+            for op_id, rule in f.ignored
+        ]
+        self.database.run_many("INSERT INTO ignored VALUES (:kind, :entity, :op, :rule)", ignored)
+        for projection in self._projections:
+            self._project(projection, {e: f for e, f in folded.items() if e.kind == projection.kind})
+
+    def _project(self, projection: Projection, folded: Mapping[Entity, Folded]) -> None:
+        if not folded:
+            return
+        keys = [{"id": e.id} for e in folded]
+        rows: dict[str, list[Mapping[str, Any]]] = {table: [] for table in projection.columns}
+        for f in folded.values():
+            if f.state is not None:
+                for table, its_rows in projection.rows(f.state, self.prose).items():
+                    rows[table] += its_rows
+        for table, columns in projection.columns.items():
+            self.database.run_many(f"DELETE FROM {table} WHERE entity = :id", keys)
+            names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+            self.database.run_many(f"INSERT INTO {table} ({names}) VALUES ({values})", rows[table])
+        if projection.settle:
+            self._settle(projection, keys)
+
+    def _settle(self, projection: Projection, keys: Sequence[Mapping[str, Any]]) -> None:
+        self.database.run("CREATE TEMPORARY TABLE IF NOT EXISTS touched (entity TEXT PRIMARY KEY)")
+        self.database.run("DELETE FROM touched")
+        self.database.run_many("INSERT INTO touched VALUES (:id)", keys)
+        for statement in projection.settle:
+            self.database.run(statement)
+
+    def _live(self, entity: Entity, known: Mapping[str, Op]) -> list[Live]:
+        sql = """SELECT o.id, l.actor, l.key, l.device FROM ops o JOIN logs l ON l.id = o.log
+                 WHERE o.kind = :kind AND o.entity = :id AND o.seq >= l.counted_from
+                   AND (l.frozen_at IS NULL OR o.seq < l.frozen_at)
+                 ORDER BY o.ms, o.counter, o.log, o.seq"""
+        rows = self.database.query(sql, {"kind": entity.kind, "id": entity.id})
+        found: list[Live] = []
+        for op_id, actor, key, device in rows:
+            one = known.get(op_id) or self.op(op_id)
+            assert one is not None
+            found.append(Live(one, actor, key, bool(device)))
+        return found
+
+    def _read(self, header: bytes, signature: bytes) -> Op:
+        return self._rules.read(op.read_header(header, signature))
+
+    def _schema(self) -> str | None:
+        if not self.database.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"):
+            return None
+        rows = self.database.query("SELECT value FROM meta WHERE name = 'schema'")
+        return str(rows[0][0]) if rows else None
+
+    def _wanted_schema(self) -> str:
+        return f"{SCHEMA_VERSION}.{fold.FOLD_VERSION}.{self._context.commons}"
+
+    def _set_meta(self, name: str, value: str) -> None:
+        self.database.run("INSERT OR REPLACE INTO meta VALUES (:name, :value)", {"name": name, "value": value})
+
+
+def _op_row(one: Op, entity: Entity | None) -> dict[str, Any]:
+    return {
+        "id": one.id, "log": one.log, "seq": one.seq, "t": one.t, "kind": entity.kind if entity else None,
+        "entity": entity.id if entity else None, "ms": one.hlc.ms, "counter": one.hlc.counter,
+        "header": one.header, "signature": one.signature,
+    }  # fmt: skip

@@ -1,0 +1,425 @@
+"""The ledger of one commons: a store that lasts, an index that answers, and the rules between them.
+
+Every write happens under the store's lock, from a state that was brought up to date under that lock; so what a
+caller checks in `make` still holds when its operations are written.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from beads import body, clock, genesis, ids, op
+from beads.errors import NotAllowed
+from beads.index import Delta, Index
+from beads.ingest import Intake, Intaker, Source
+from beads.op import Op, Place
+from beads.report import Report
+from beads.rules import Rules
+from beads.store import Changes, Store
+from beads.verify import START, Position, Verdict, Verifier
+from stamps import keylog
+from stamps.keylog import KeyLog
+from stamps.keys import Signer
+
+FOREVER_MS = 1 << 48
+"""A clock beyond every valid time: what the own store holds is never held back."""
+
+
+class Draft(NamedTuple):
+    """An operation to be written.
+
+    Attributes:
+        t: Its type.
+        p: Its payload as JSON.
+        prose: Texts for the body, or none.
+        complete: Returns members of the payload that depend on the operation's place (a credential's signature).
+    """
+
+    t: str
+    p: Mapping[str, Any]
+    prose: Mapping[str, str] = {}
+    complete: Callable[[Place], Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who writes: an actor's key log and one of its keys.
+
+    Attributes:
+        by: The agent inside the actor's town for whom the device key signs, or None.
+    """
+
+    key_log: KeyLog
+    signer: Signer
+    by: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """The actor's SCID."""
+        return self.key_log.scid
+
+    @property
+    def device(self) -> bool:
+        """True for a key that may do everything."""
+        return self.key_log.allows(self.signer.public.did, "assertionMethod")
+
+    def log(self, commons: str) -> str:
+        """Return the id of the one log that this key writes in a commons."""
+        return ids.log_id(commons, self.actor, self.signer.public.did)
+
+
+Make = Callable[["Ledger"], Sequence[Draft]]
+
+
+class Ledger:
+    """One commons on this machine.
+
+    Args:
+        now_ms: Reads the wall clock, milliseconds.
+        salt: Makes 16 random bytes.
+    """
+
+    def __init__(
+        self, store: Store, index: Callable[["Ledger"], Index], rules: Rules,
+        now_ms: Callable[[], int], salt: Callable[[], bytes],
+    ) -> None:  # fmt: skip
+        self.store = store
+        self.commons = store.commons
+        self.genesis = genesis.parse(store.genesis)
+        self.rules = rules
+        self._now_ms = now_ms
+        self._salt = salt
+        self._key_logs: dict[str, KeyLog] | None = None
+        self.index = index(self)
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def key_log(self, actor: str) -> KeyLog | None:
+        """Return an actor's verified key log."""
+        return self._all_key_logs().get(actor)
+
+    def may_assert(self, actor: str, key: str) -> bool:
+        """Say whether a key may do everything for its actor (`assertionMethod`)."""
+        keys = self.key_log(actor)
+        return keys is not None and keys.allows(key, "assertionMethod")
+
+    def refresh(self) -> Report:
+        """Bring the index up to the store, if another process or a killed one left it behind."""
+        if self.index.generation() == self.store.generation():
+            return Report()
+        with self.store.lock():
+            return self._catch_up()
+
+    def _all_key_logs(self) -> dict[str, KeyLog]:
+        if self._key_logs is None:
+            self._key_logs = {actor: keylog.verify(raw) for actor, raw in self.store.key_logs().items()}
+        return self._key_logs
+
+    def close(self) -> None:
+        """Give what is open back."""
+        self.store.close()
+        self.index.database.close()
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    def write(self, author: Author, make: Make) -> list[Op]:
+        """Sign and write what `make` decides, given the ledger as it stands under the lock.
+
+        Returns:
+            The operations of the drafts, in order; a log's `open` comes before them and is not among them.
+
+        Raises:
+            NotAllowed: The author's log has forked, or the key may not write such operations.
+            InvalidLine: A draft breaks its type.
+        """
+        with self.store.lock():
+            self._catch_up()
+            drafts = list(make(self))
+            return self._append(author, drafts) if drafts else []
+
+    def _append(self, author: Author, drafts: list[Draft]) -> list[Op]:
+        log = author.log(self.commons)
+        at = self._own_position(log)
+        if at.head is None:
+            payload = {"actor": author.actor, "key": author.signer.public.did}
+            drafts.insert(0, Draft("open", payload))
+        pen = _Pen(self, author, log, at)
+        for draft in drafts:
+            pen.write(draft)
+        self._commit(
+            Changes(
+                key_logs={} if self.key_log(author.actor) else {author.actor: author.key_log.raw},
+                lines={log: pen.ops},
+                bodies={log: pen.bodies} if pen.bodies else {},
+            )
+        )
+        return pen.ops[1:] if at.head is None else pen.ops
+
+    def _own_position(self, log: str) -> Position:
+        weighed = self.index.logs().get(log)
+        if weighed is None:
+            return START
+        if weighed.forked_at is not None:
+            raise NotAllowed(
+                f"your log {log[:12]} has two continuations at {weighed.forked_at}",
+                "The key was used from two copies of a home; add a new device key and go on with that.",
+            )
+        head = self.index.heads().get(log)
+        at = self.index.position(log, head.seq) if head else None
+        return at or START
+
+    def sign(self, author: Author, log: str, at: Position, draft: Draft) -> tuple[Op, bytes | None]:
+        """Make one operation that follows `at`; nothing is written.
+
+        Returns:
+            The operation and its body.
+        """
+        key = author.signer.public.did
+        if not self.rules.may_write(draft.t, device=author.device, private=self.genesis.private):
+            raise NotAllowed(f"this key may not write {draft.t}", "Use a device key of the owner.")
+        raw = body.build(draft.prose, self._salt()) if draft.prose else None
+        ref = body.refer(raw) if raw is not None else None
+        seq, prev = (at.head.seq + 1, at.head.op) if at.head else (0, None)
+        hlc = clock.tick(self._now_ms(), max(at.hlc, self.index.latest()))
+        place = Place(self.commons, log, seq, hlc, author.actor, key, ref.h if ref else None)
+        payload = {**draft.p, **(draft.complete(place) if draft.complete else {})}
+        header = op.header_bytes(
+            commons=self.commons, log=log, seq=seq, prev=prev, hlc=hlc, t=draft.t, p=payload, by=author.by, body=ref
+        )
+        return self.rules.read(op.sign(header, author.signer)), raw
+
+    def _commit(self, changes: Changes, forks: Mapping[str, int] | None = None) -> None:
+        self.store.write(changes)
+        if changes.key_logs:
+            self._key_logs = None
+        places = {log: {one.seq: one.id for one in ops} for log, ops in changes.lines.items()}
+        bodies = {self._op_id(places, log, seq): raw for log, its in changes.bodies.items() for seq, raw in its.items()}
+        self.index.apply(
+            Delta(
+                self.store.generation(),
+                ops={log: [self.rules.read(one) for one in ops] for log, ops in changes.lines.items()},
+                rewinds=forks or {},
+                bodies=bodies,
+                erased=frozenset(self._op_id({}, log, seq) for log, seqs in changes.erased.items() for seq in seqs),
+            )
+        )
+
+    def _op_id(self, places: Mapping[str, Mapping[int, str]], log: str, seq: int) -> str:
+        op_id = places.get(log, {}).get(seq) or self.index.op_id(log, seq)
+        assert op_id is not None
+        return op_id
+
+    # -- taking up what others wrote -----------------------------------------------------------------------------
+
+    def ingest(self, source: Source) -> Report:
+        """Verify and write what a peer sent; see `beads.ingest`."""
+        with self.store.lock():
+            self._catch_up()
+            verifier = Verifier(self.commons, self.genesis.private, self.rules, self.key_log, self._now_ms())
+            intake = Intaker(source, _Known(self), verifier).run()
+            self._write_intake(intake)
+            if intake.again:
+                second = Intaker(source, _Known(self), verifier).run()
+                self._write_intake(second)
+                intake.report.extend(second.report)
+            return intake.report
+
+    def _write_intake(self, intake: Intake) -> None:
+        rewinds = {log: seq for log, (seq, _) in intake.forks.items()}
+        branches = {log: self._branches(log, seq, theirs) for log, (seq, theirs) in intake.forks.items()}
+        changes = Changes(
+            key_logs={actor: keys.raw for actor, keys in intake.key_logs.items()},
+            rewinds=rewinds,
+            lines=intake.ops,
+            branches=branches,
+            bodies=intake.bodies,
+        )
+        if changes:
+            self._commit(changes, rewinds)
+        self._erase(intake.ops)
+
+    def _branches(self, log: str, seq: int, theirs: Sequence[Op]) -> list[Sequence[op.Line]]:
+        ours = [op.parse(raw) for raw in self.store.lines(log, seq)]
+        kept = [[op.parse(raw) for raw in branch] for branch in self.store.branches(log)] if not ours else []
+        return [*kept, *([ours] if ours else []), list(theirs)]
+
+    def erase(self, author: Author, op_id: str) -> Op:
+        """Take back the words of one of the author's own operations.
+
+        Raises:
+            NotAllowed: The words are another's.
+        """
+
+        def make(ledger: Ledger) -> list[Draft]:
+            place = ledger._place(op_id)
+            if place is None or ledger.index.logs()[place[0]].actor != author.actor:
+                raise NotAllowed("only the author of words can erase them")
+            return [Draft("erase", {"op": op_id})]
+
+        with self.store.lock():
+            self._catch_up()
+            (written,) = self._append(author, make(self))
+            self._erase({written.log: [written]})
+            return written
+
+    def _erase(self, by_log: Mapping[str, Sequence[Op]]) -> None:
+        """Drop the bodies that live `erase` operations of their own authors name."""
+        gone: dict[str, set[int]] = {}
+        logs = self.index.logs()
+        for one in (one for ops in by_log.values() for one in ops if one.t == "erase" and one.payload):
+            place = self._place(one.payload.op)
+            if place and logs[place[0]].actor == logs[one.log].actor and logs[one.log].counts(one.seq):
+                gone.setdefault(place[0], set()).add(place[1])
+        if gone:
+            self._commit(Changes(erased={log: frozenset(seqs) for log, seqs in gone.items()}))
+
+    def _place(self, op_id: str) -> tuple[str, int] | None:
+        found = self.index.op(op_id)
+        return (found.log, found.seq) if found else None
+
+    def erased(self, actor: str) -> frozenset[str]:
+        """Return the operations whose words an actor has taken back."""
+        state = self.index.state("actor", actor)
+        return frozenset(state["erased"]) if state else frozenset()
+
+    # -- catching up -------------------------------------------------------------------------------------------
+
+    def _catch_up(self) -> Report:
+        """Bring the index up to the store; what does not verify is left out and reported. Holds the lock."""
+        generation = self.store.generation()
+        at = self.index.generation()
+        if at == generation:
+            return Report()
+        if at is None:
+            self.index.clear()
+        self._key_logs = None
+        return _Replay(self, generation).run()
+
+
+class _Pen:
+    """Writes drafts one after the other at the end of a log, in memory."""
+
+    def __init__(self, ledger: Ledger, author: Author, log: str, at: Position) -> None:
+        self._ledger, self._author, self._log, self._at = ledger, author, log, at
+        self.ops: list[Op] = []
+        self.bodies: dict[int, bytes] = {}
+
+    def write(self, draft: Draft) -> None:
+        one, raw = self._ledger.sign(self._author, self._log, self._at, draft)
+        self.ops.append(one)
+        if raw is not None:
+            self.bodies[one.seq] = raw
+        self._at = Position(op.Head(one.seq, one.id), one.hlc, self._at.writer)
+
+
+class _Known:
+    """What a ledger knows, for `beads.ingest.Known`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._index = ledger.index
+        self._heads = ledger.index.heads()
+        self._logs = ledger.index.logs()
+        self._erased: dict[str, frozenset[str]] = {}
+
+    def key_log(self, actor: str) -> KeyLog | None:
+        return self._ledger.key_log(actor)
+
+    def length(self, log: str) -> int:
+        head = self._heads.get(log)
+        return head.seq + 1 if head else 0
+
+    def forked_at(self, log: str) -> int | None:
+        weighed = self._logs.get(log)
+        return weighed.forked_at if weighed else None
+
+    def position(self, log: str, seq: int) -> Position | None:
+        return self._index.position(log, seq)
+
+    def op_id(self, log: str, seq: int) -> str | None:
+        return self._index.op_id(log, seq)
+
+    def branch_starts(self, log: str) -> list[str]:
+        return [op.parse(branch[0]).id for branch in self._ledger.store.branches(log)]
+
+    def wants_body(self, log: str, seq: int) -> Op | None:
+        one = self._index.op_at(log, seq)
+        if one is None or one.body is None or self._index.has_body(one.id):
+            return None
+        return None if one.id in self._erasures(self._logs[log].actor) else one
+
+    def _erasures(self, actor: str) -> frozenset[str]:
+        if actor not in self._erased:
+            self._erased[actor] = self._ledger.erased(actor)
+        return self._erased[actor]
+
+
+class _Replay:
+    """Reads the store into the index, log by log, verifying again: the disk is not above suspicion."""
+
+    def __init__(self, ledger: Ledger, generation: str) -> None:
+        self._ledger = ledger
+        self._generation = generation
+        self._verifier = Verifier(ledger.commons, ledger.genesis.private, ledger.rules, ledger.key_log, FOREVER_MS)
+        self._report = Report()
+
+    def run(self) -> Report:
+        heads = self._ledger.index.heads()
+        if not all(self._stands(log, head) for log, head in heads.items()):
+            # The store went back behind the index (a restored copy): only a new start is right.
+            self._ledger.index.clear()
+            heads = {}
+        forked = {log for log, weighed in self._ledger.index.logs().items() if weighed.forked_at is not None}
+        ops: dict[str, Sequence[Op]] = {}
+        forks: dict[str, int] = {}
+        for log in self._ledger.store.logs():
+            ops[log] = self._read(log, heads[log].seq + 1 if log in heads else 0)
+            branches = [] if log in forked else self._ledger.store.branches(log)
+            if branches:
+                ops[log], forks[log] = self._with_branch(log, ops[log], branches[0])
+        self._ledger.index.apply(Delta(self._generation, ops, bodies=self._bodies(ops)))
+        if forks:
+            self._ledger.index.apply(Delta(self._generation, rewinds=forks))
+        return self._report
+
+    def _stands(self, log: str, indexed: op.Head) -> bool:
+        lines = self._ledger.store.lines(log, indexed.seq)
+        return bool(lines) and op.parse(lines[0]).id == indexed.op
+
+    def _read(self, log: str, start: int) -> Sequence[Op]:
+        at = self._ledger.index.position(log, start - 1) if start else START
+        return self._verified(log, self._ledger.store.lines(log, start), at or START).ops
+
+    def _verified(self, log: str, lines: Sequence[bytes], at: Position) -> Verdict:
+        verdict = self._verifier.read(log, lines, at)
+        if verdict.stopped:
+            self._report.add("log", log, *verdict.stopped, len(verdict.ops))
+        return verdict
+
+    def _with_branch(self, log: str, chain: Sequence[Op], branch: Sequence[bytes]) -> tuple[Sequence[Op], int]:
+        """Return the chain with a branch, which the rewind that marks the fork takes off again."""
+        fork = op.parse(branch[0]).seq
+        before = self._verifier.read(log, self._ledger.store.lines(log), START).end
+        return [*chain, *self._verified(log, branch, before).ops], fork
+
+    def _bodies(self, ops: Mapping[str, Sequence[Op]]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for log in ops:
+            new = {one.seq: one for one in ops[log]}
+            for seq, raw in self._ledger.store.bodies(log):
+                one = new.get(seq) or self._ledger.index.op_at(log, seq)
+                if one is not None and body.matches(raw, one.body):
+                    found[one.id] = raw
+        return found
+
+
+def author_of(key_log: KeyLog, signer: Signer, by: str | None = None) -> Author:
+    """Pair a key log with one of its keys.
+
+    Raises:
+        NotAllowed: The log does not list the key.
+    """
+    did = signer.public.did
+    if not key_log.allows(did, "assertionMethod") and not key_log.allows(did, "authentication"):
+        raise NotAllowed("the key is not in the actor's key log", "Use the key that wl init made.")
+    return Author(key_log, signer, by)

@@ -1,0 +1,23 @@
+"""The numbers of the protocol (docs/protocol.md, Limits). Sizes are bytes."""
+
+SEGMENT = 64
+"""Operations in a closed segment."""
+LINE = 16 * 1024
+"""An operation line with its signature and LF."""
+BODY = 256 * 1024
+NAMED_OPERATIONS = 16
+SET_REMOVALS = 64
+CHECKPOINT_HEADS = 120
+DELEGATES = 64
+HLC_MS = 1 << 47
+HLC_COUNTER = 1 << 16
+FUTURE_SKEW_MS = 10 * 60 * 1000
+KEY_LOG_ENTRY = 16 * 1024
+FETCH_OBJECTS = 50_000
+FETCH_BYTES = 256 * 1024 * 1024
+OBJECT = 1024 * 1024
+FOUNDING_OBJECT = 5 * 1024 * 1024
+"""Genesis and key logs come first and may be larger."""
+REFS = 50_000
+"""References one peer may advertise; the rest is refused."""
+FORK_BRANCHES = 2

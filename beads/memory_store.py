@@ -1,0 +1,99 @@
+"""A store in memory: for tests, simulations and tools that read a bundle."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from beads import ids
+from beads.errors import ConflictError
+from beads.op import Head, Line
+from beads.store import Changes
+
+
+class MemoryStore:
+    """See `beads.store.Store`."""
+
+    def __init__(self, genesis: bytes) -> None:
+        self._genesis = genesis
+        self._mutex = threading.Lock()
+        self._generation = 0
+        self._key_logs: dict[str, bytes] = {}
+        self._lines: dict[str, list[Line]] = {}
+        self._branches: dict[str, list[list[bytes]]] = {}
+        self._bodies: dict[str, dict[int, bytes]] = {}
+
+    @property
+    def commons(self) -> str:
+        """The commons' id."""
+        return ids.commons_id(self._genesis)
+
+    @property
+    def genesis(self) -> bytes:
+        """Its founding document."""
+        return self._genesis
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other writer out."""
+        with self._mutex:
+            yield
+
+    def generation(self) -> str:
+        """Return a token that differs after any write."""
+        return str(self._generation)
+
+    def key_logs(self) -> dict[str, bytes]:
+        """Return the key logs by actor."""
+        return dict(self._key_logs)
+
+    def logs(self) -> list[str]:
+        """Return the ids of the logs, sorted."""
+        return sorted({log for log, lines in self._lines.items() if lines} | self._branches.keys())
+
+    def head(self, log: str) -> Head | None:
+        """Return where a log's kept chain ends."""
+        lines = self._lines.get(log)
+        return Head(lines[-1].seq, lines[-1].id) if lines else None
+
+    def lines(self, log: str, start: int = 0) -> list[bytes]:
+        """Return the lines of a log's kept chain from a position on."""
+        return [line.raw for line in self._lines.get(log, [])[start:]]
+
+    def branches(self, log: str) -> list[list[bytes]]:
+        """Return the branches of a forked log that are not kept."""
+        return [list(branch) for branch in self._branches.get(log, [])]
+
+    def body(self, log: str, seq: int) -> bytes | None:
+        """Return a body, or None."""
+        return self._bodies.get(log, {}).get(seq)
+
+    def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
+        """Yield the bodies of a log with their positions, in order."""
+        yield from sorted(self._bodies.get(log, {}).items())
+
+    def write(self, changes: Changes) -> None:
+        """Take the changes over."""
+        after = {log: self._extended(log, changes) for log in {*changes.lines, *changes.rewinds}}
+        self._generation += 1
+        self._key_logs.update(changes.key_logs)
+        self._lines.update(after)
+        for log, branches in changes.branches.items():
+            self._branches[log] = sorted([line.raw for line in branch] for branch in branches)
+        for log, bodies in changes.bodies.items():
+            self._bodies.setdefault(log, {}).update(bodies)
+        for log, seqs in changes.erased.items():
+            for seq in seqs:
+                self._bodies.get(log, {}).pop(seq, None)
+
+    def _extended(self, log: str, changes: Changes) -> list[Line]:
+        lines = list(self._lines.get(log, []))
+        if log in changes.rewinds:
+            del lines[changes.rewinds[log] :]
+        for line in changes.lines.get(log, ()):
+            if line.seq != len(lines) or line.prev != (lines[-1].id if lines else None):
+                raise ConflictError(f"log {log[:8]} does not end before {line.seq}")
+            lines.append(line)
+        return lines

@@ -1,0 +1,16 @@
+"""The generic rows of the table; the floors above add theirs."""
+
+from beads.bead import Actor, Bead, Commons
+from beads.ops import checkpoint, comment, create, erase, join, label, link, open, profile
+from beads.ops import set as set_
+from beads.rules import Rules
+
+TYPES = (
+    open.TYPE, join.ADMIT, join.JOIN, profile.TYPE, create.TYPE, set_.TYPE, label.TYPE, link.TYPE, comment.TYPE,
+    checkpoint.TYPE, erase.TYPE,
+)  # fmt: skip
+
+GENERIC = Rules(
+    types={kind.name: kind for kind in TYPES},
+    kinds={"bead": Bead, "actor": Actor, "commons": Commons},
+)

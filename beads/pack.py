@@ -1,0 +1,279 @@
+"""Packs from strangers: read within bounds, never trusting a declared size (git's pack-format(5)).
+
+1. Number of objects, size of one and of all are bounded; a declared size is refused before anything is inflated,
+   and a stream that inflates to more than it declared is cut off there.
+2. Deltas are applied here because their result must be bounded while it is made.
+3. Objects are named by what they hold; nothing is taken at its word.
+"""
+
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from beads import gitobject, limits
+from beads.errors import LimitExceeded, RemoteError
+from beads.gitobject import BLOB, COMMIT, TREE
+
+KINDS = {1: COMMIT, 2: TREE, 3: BLOB}
+OFS_DELTA, REF_DELTA = 6, 7
+DELTA_DEPTH = 60
+"""git itself makes chains of at most 50."""
+_HEADER = 12
+_STEP = 1 << 16
+
+Outside = Callable[[str], tuple[str, bytes] | None]
+"""Looks up an object that the pack builds on but does not hold."""
+
+
+class Bounds(NamedTuple):
+    """What one request may bring."""
+
+    objects: int = limits.FETCH_OBJECTS
+    total: int = limits.FETCH_BYTES
+    largest: int = limits.OBJECT
+
+
+USUAL = Bounds()
+FOUNDING = Bounds(largest=limits.FOUNDING_OBJECT, total=4 * limits.FOUNDING_OBJECT)
+"""Genesis and key logs come first; they may be larger, and are few."""
+
+
+class _Entry(NamedTuple):
+    kind: int
+    size: int
+    data_at: int
+    base: int | str | None
+
+
+class Pack:
+    """A received pack.
+
+    Args:
+        raw: Its bytes; a memory map will do.
+        outside: Finds what the pack refers to and does not hold.
+
+    Raises:
+        LimitExceeded: It is larger than `bounds`.
+        RemoteError: It is broken.
+    """
+
+    def __init__(self, raw: "memoryview", outside: Outside, bounds: Bounds) -> None:
+        self._raw = raw
+        self._outside = outside
+        self._bounds = bounds
+        self._entries: dict[int, _Entry] = {}
+        self._places: dict[str, int] = {}
+        self._total = 0
+        self._scan()
+        self._name_all()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, object_id: str) -> bool:
+        return object_id in self._places
+
+    def get(self, object_id: str) -> tuple[str, bytes]:
+        """Return kind and data of an object.
+
+        Raises:
+            KeyError: The pack does not hold it.
+        """
+        return self._resolve(self._places[object_id], 0)
+
+    def _scan(self) -> None:
+        count = _object_count(self._raw[:_HEADER], self._bounds)
+        at = _HEADER
+        for _ in range(count):
+            start = at
+            entry = self._entry(start)
+            self._count_bytes(entry.size)
+            at = self._skip(entry)
+            self._entries[start] = entry
+
+    def _entry(self, start: int) -> _Entry:
+        try:
+            kind, size, at = _type_and_size(self._raw, start)
+            base: int | str | None = None
+            if kind == OFS_DELTA:
+                distance, at = _offset(self._raw, at)
+                base = start - distance
+            elif kind == REF_DELTA:
+                base, at = bytes(self._raw[at : at + 20]).hex(), at + 20
+            elif kind not in KINDS:
+                raise RemoteError(f"pack holds an object of type {kind}")
+        except IndexError:
+            raise RemoteError("pack is cut short") from None
+        return _Entry(kind, size, at, base)
+
+    def _count_bytes(self, size: int) -> None:
+        if size > self._bounds.largest:
+            raise LimitExceeded(f"an object of {size} bytes; {self._bounds.largest} are allowed")
+        self._total += size
+        if self._total > self._bounds.total:
+            raise LimitExceeded(f"more than {self._bounds.total} bytes of objects")
+
+    def _skip(self, entry: _Entry) -> int:
+        _, end = self._inflate(entry)
+        return end
+
+    def _inflate(self, entry: _Entry) -> tuple[bytes, int]:
+        """Inflate an entry; at most one byte more than it declared is ever made."""
+        machine = zlib.decompressobj()
+        parts: list[bytes] = []
+        left, at = entry.size + 1, entry.data_at
+        try:
+            while not machine.eof and left > 0:
+                chunk = bytes(self._raw[at : at + _STEP])
+                if not chunk:
+                    raise RemoteError("pack is cut short")
+                parts.append(machine.decompress(chunk, left))
+                left -= len(parts[-1])
+                at += len(chunk) - len(machine.unconsumed_tail) - len(machine.unused_data)
+        except zlib.error as error:
+            raise RemoteError(f"pack is broken: {error}") from None
+        data = b"".join(parts)
+        if not machine.eof or len(data) != entry.size:
+            raise RemoteError("an object is not as long as its pack says")
+        return data, at
+
+    def _name_all(self) -> None:
+        waiting = dict(self._entries)
+        while waiting:
+            ready = {at: entry for at, entry in waiting.items() if self._has_base(entry, waiting)}
+            if not ready:
+                raise RemoteError("pack builds on objects that nobody has")
+            for at in ready:
+                kind, data = self._resolve(at, 0)
+                if self._entries[at].base is not None:
+                    self._count_bytes(len(data))
+                self._places[gitobject.object_id(kind, data)] = at
+                del waiting[at]
+
+    def _has_base(self, entry: _Entry, waiting: "dict[int, _Entry]") -> bool:
+        base = entry.base
+        if base is None:
+            return True
+        if isinstance(base, int):
+            return base in self._entries and base not in waiting
+        return base in self._places or self._outside(base) is not None
+
+    def _resolve(self, at: int, depth: int) -> tuple[str, bytes]:
+        if depth > DELTA_DEPTH:
+            raise LimitExceeded("a chain of deltas is too long")
+        entry = self._entries[at]
+        data, _ = self._inflate(entry)
+        if entry.base is None:
+            return KINDS[entry.kind], data
+        kind, base = self._base(entry.base, depth)
+        return kind, apply_delta(base, data, self._bounds.largest)
+
+    def _base(self, base: int | str, depth: int) -> tuple[str, bytes]:
+        if isinstance(base, str):
+            if base not in self._places:
+                found = self._outside(base)
+                if found is None:
+                    raise RemoteError("pack builds on an object that nobody has")
+                return found
+            base = self._places[base]
+        return self._resolve(base, depth + 1)
+
+
+def apply_delta(base: bytes, delta: bytes, largest: int) -> bytes:
+    """Apply a git delta, refusing to make more than it declares.
+
+    Raises:
+        LimitExceeded: It declares more than `largest`.
+        RemoteError: It is broken.
+    """
+    try:
+        source_size, at = _varint(delta, 0)
+        target_size, at = _varint(delta, at)
+        if target_size > largest:
+            raise LimitExceeded(f"an object of {target_size} bytes; {largest} are allowed")
+        if source_size != len(base):
+            raise RemoteError("a delta does not fit its base")
+        return _run_delta(base, delta, at, target_size)
+    except IndexError:
+        raise RemoteError("a delta is cut short") from None
+
+
+def _run_delta(base: bytes, delta: bytes, at: int, target_size: int) -> bytes:
+    out = bytearray()
+    while at < len(delta):
+        command = delta[at]
+        at += 1
+        if command & 0x80:
+            offset, size, at = _copy_command(delta, at, command)
+            piece = base[offset : offset + size]
+        else:
+            piece, size, at = delta[at : at + command], command, at + command
+        if not size or len(piece) != size or len(out) + size > target_size:
+            raise RemoteError("a delta reaches beyond its base or its target")
+        out += piece
+    if len(out) != target_size:
+        raise RemoteError("a delta makes less than it declares")
+    return bytes(out)
+
+
+def _copy_command(delta: bytes, at: int, command: int) -> tuple[int, int, int]:
+    offset = size = 0
+    for bit in range(4):
+        if command & (1 << bit):
+            offset |= delta[at] << (8 * bit)
+            at += 1
+    for bit in range(3):
+        if command & (0x10 << bit):
+            size |= delta[at] << (8 * bit)
+            at += 1
+    return offset, size or 0x10000, at
+
+
+def _object_count(header: "memoryview", bounds: Bounds) -> int:
+    raw = bytes(header)
+    if len(raw) < _HEADER or raw[:4] != b"PACK" or int.from_bytes(raw[4:8], "big") not in (2, 3):
+        raise RemoteError("not a git pack")
+    count = int.from_bytes(raw[8:12], "big")
+    if count > bounds.objects:
+        raise LimitExceeded(f"{count} objects; {bounds.objects} are allowed in one request")
+    return count
+
+
+def _type_and_size(raw: "memoryview", at: int) -> tuple[int, int, int]:
+    byte = raw[at]
+    kind, size, shift = (byte >> 4) & 7, byte & 15, 4
+    at += 1
+    while byte & 0x80:
+        byte = raw[at]
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        at += 1
+        if shift > 63:
+            raise RemoteError("pack is broken: a size without end")
+    return kind, size, at
+
+
+def _offset(raw: "memoryview", at: int) -> tuple[int, int]:
+    byte = raw[at]
+    distance = byte & 0x7F
+    at += 1
+    while byte & 0x80:
+        byte = raw[at]
+        distance = ((distance + 1) << 7) | (byte & 0x7F)
+        at += 1
+        if distance > 1 << 62:
+            raise RemoteError("pack is broken: an offset without end")
+    return distance, at
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = raw[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return value, at
+        if shift > 63:
+            raise RemoteError("a delta is broken: a size without end")

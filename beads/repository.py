@@ -1,0 +1,314 @@
+"""A bare git repository: objects in, references moved by compare-and-swap, all of it durable. ⚡
+
+Reading and packing are dulwich's. Loose objects are written here because they must be flushed to the disk, file and
+folder, before a reference may name them.
+"""
+
+import fcntl
+import io
+import os
+import secrets
+import shutil
+import subprocess
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from dulwich.object_format import SHA1
+from dulwich.object_store import DiskObjectStore
+from dulwich.objects import ObjectID
+from dulwich.pack import UnpackedObject, write_pack_data, write_pack_index_v2
+from dulwich.refs import DiskRefsContainer, Ref
+
+from beads import gitobject
+from beads.errors import ConflictError, NotFound, StoreError
+from beads.gitobject import BLOB, COMMIT, TREE, GitObject, TreeEntry
+
+LOOSE_AT_MOST = 48
+"""Objects of one write that are stored one by one; more go into a pack."""
+LOOSE_BEFORE_PACKING = 2000
+PACKS_BEFORE_PACKING = 50
+SUPERSEDED_KEPT = "1.hour.ago"
+"""A replaced tail stays readable so that a reader who has just seen its name can still fetch it."""
+_KINDS = {1: COMMIT, 2: TREE, 3: BLOB}
+_NUMBERS = {kind: number for number, kind in _KINDS.items()}
+_ABSENT = ObjectID(b"0" * 40)
+_REPAIR = "Run: wl doctor --fix"
+_CONFIG = """[core]
+\trepositoryformatversion = 0
+\tbare = true
+\tfilemode = true
+[gc]
+\tauto = 0
+[uploadpack]
+\tallowAnySHA1InWant = true
+"""
+
+
+class RefUpdate(NamedTuple):
+    """A reference's move; None is absence."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+class Repository:
+    """A bare repository on this disk.
+
+    Raises:
+        NotFound: There is none at `path`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not (path / "HEAD").is_file():
+            raise NotFound(f"no repository at {path}")
+        self.path = path
+        self._objects = DiskObjectStore(str(path / "objects"))
+        self._refs = DiskRefsContainer(str(path))
+
+    @classmethod
+    def make(cls, path: Path, head: str) -> "Repository":
+        """Make an empty repository whose HEAD is the branch `head`."""
+        for folder in ("objects/pack", "objects/info", "refs/heads"):
+            (path / folder).mkdir(parents=True)
+        write_file(path / "config", _CONFIG.encode())
+        write_file(path / "HEAD", f"ref: {head}\n".encode())
+        return cls(path)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other writer out, in this process and in others."""
+        with (self.path / "wl.lock").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def close(self) -> None:
+        """Give the open packs back."""
+        self._objects.close()
+
+    def get(self, object_id: str) -> tuple[str, bytes] | None:
+        """Return kind and data of an object, or None where it is missing.
+
+        Raises:
+            StoreError: It is broken.
+        """
+        try:
+            number, data = self._objects.get_raw(ObjectID(object_id.encode()))
+        except KeyError:
+            return None
+        except (OSError, ValueError, AssertionError, zlib.error) as error:
+            raise StoreError(f"git object {object_id[:12]} is broken", _REPAIR) from error
+        return _KINDS.get(number, ""), data
+
+    def data(self, object_id: str) -> bytes:
+        """Return the data of an object.
+
+        Raises:
+            StoreError: It is missing or broken.
+        """
+        found = self.get(object_id)
+        if found is None:
+            raise StoreError(f"git object {object_id[:12]} is missing", _REPAIR)
+        return found[1]
+
+    def __contains__(self, object_id: str) -> bool:
+        return ObjectID(object_id.encode()) in self._objects
+
+    def missing(self, want: str, have: str | None) -> list[GitObject]:
+        """Return the objects of a log's or a body's commit that whoever holds `have` lacks.
+
+        Histories here are linear and short: closed segments, each on the one before. Walking back to the common one is
+        all there is to do.
+        """
+        known = self._known(have)
+        found: dict[str, GitObject] = {}
+        at: str | None = want
+        while at is not None and at not in known:
+            commit = self.commit(at)
+            found[at] = GitObject(at, COMMIT, self.data(at))
+            self._collect(commit.tree, known, found)
+            at = commit.parents[0] if commit.parents else None
+        return list(found.values())
+
+    def _known(self, have: str | None) -> set[str]:
+        if have is None or have not in self:
+            return set()
+        commit = self.commit(have)
+        known = {have, *commit.parents, commit.tree}
+        for entry in self.tree(commit.tree).values():
+            known.add(entry.id)
+            if entry.is_tree:
+                known.update(inner.id for inner in self.tree(entry.id).values())
+        return known
+
+    def _collect(self, tree: str, known: set[str], found: dict[str, GitObject]) -> None:
+        if tree in known or tree in found:
+            return
+        found[tree] = GitObject(tree, TREE, self.data(tree))
+        for entry in self.tree(tree).values():
+            if entry.is_tree:
+                self._collect(entry.id, known, found)
+            elif entry.id not in known and entry.id not in found:
+                found[entry.id] = GitObject(entry.id, BLOB, self.data(entry.id))
+
+    def commit(self, object_id: str) -> gitobject.Commit:
+        """Return a commit."""
+        return gitobject.read_commit(self.data(object_id))
+
+    def tree(self, object_id: str) -> dict[str, TreeEntry]:
+        """Return the entries of a tree by name."""
+        return {entry.name: entry for entry in gitobject.read_tree(self.data(object_id))}
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """Return the references under `prefix` (which ends in a slash) and the objects they name."""
+        found = self._refs.as_dict(Ref(prefix.rstrip("/").encode()))
+        return {prefix + name.decode(): target.decode() for name, target in found.items()}
+
+    def ref(self, name: str) -> str | None:
+        """Return the object that a reference names."""
+        target = self._refs.read_ref(Ref(name.encode()))
+        return target.decode() if target else None
+
+    def write(self, objects: Sequence[GitObject], updates: Iterable[RefUpdate]) -> None:
+        """Store objects durably, change the generation, then move the references in order.
+
+        Raises:
+            StoreError: The disk refused; nothing that was there is harmed.
+            ConflictError: A reference was not where `old` says.
+        """
+        try:
+            self._put(objects)
+            write_file(self.path / "wl-generation", secrets.token_hex(8).encode())
+        except OSError as error:
+            raise StoreError(f"cannot write: {error.strerror}", f"Make room or access at {self.path}.") from error
+        for update in updates:
+            self._move(update)
+
+    def _put(self, objects: Sequence[GitObject]) -> None:
+        if len(objects) > LOOSE_AT_MOST:
+            self._put_pack(list({obj.id: obj for obj in objects}.values()))
+            return
+        for obj in objects:
+            _put_loose(self.path / "objects", obj)
+
+    def _put_pack(self, objects: Sequence[GitObject]) -> None:
+        folder = self.path / "objects" / "pack"
+        making = folder / f"tmp_{secrets.token_hex(8)}"
+        with making.open("wb", buffering=1 << 20) as pack:
+            entries, checksum = write_pack_data(
+                pack.write, map(_unpacked, objects), SHA1, num_records=len(objects), compression_level=1
+            )
+            _flush(pack)
+        index = io.BytesIO()
+        write_pack_index_v2(index, sorted((sha, *place) for sha, place in entries.items()), checksum)
+        name = folder / f"pack-{checksum.hex()}"
+        making.replace(name.with_suffix(".pack"))
+        write_file(name.with_suffix(".idx"), index.getvalue())
+
+    def _move(self, update: RefUpdate) -> None:
+        name, old, new = update
+        if old == new:
+            return
+        expected = _ABSENT if old is None else ObjectID(old.encode())
+        ref = Ref(name.encode())
+        if new is None:
+            moved = self._refs.remove_if_equals(ref, expected)
+        else:
+            moved = self._refs.set_if_equals(ref, expected, ObjectID(new.encode()))
+        if not moved:
+            raise ConflictError(f"{name} moved while it was written", "Something else writes to this repository.")
+
+    def wants_packing(self) -> bool:
+        """Say whether `pack` is due; a look at one of 256 folders, as `git gc --auto` does."""
+        sample = self.path / "objects" / "17"
+        loose = sum(1 for _ in sample.iterdir()) * 256 if sample.is_dir() else 0
+        packs = sum(1 for _ in (self.path / "objects" / "pack").glob("*.pack"))
+        return loose > LOOSE_BEFORE_PACKING or packs > PACKS_BEFORE_PACKING
+
+    def pack(self, *, keep_superseded: bool = True) -> None:
+        """Put everything into one pack; drop what no reference reaches (at once, or when it is an hour old).
+
+        Raises:
+            StoreError: git could not.
+        """
+        since = SUPERSEDED_KEPT if keep_superseded else "now"
+        self._git("repack", "-A", "-d", "-q", f"--unpack-unreachable={since}")
+        self._git("prune", f"--expire={since}")
+
+    def _git(self, *arguments: str) -> None:
+        done = subprocess.run(
+            ["git", f"--git-dir={self.path}", *arguments], capture_output=True, check=False, env=git_environment()
+        )
+        if done.returncode:
+            raise StoreError(f"git {arguments[0]} failed: {done.stderr.decode(errors='replace').strip()[-300:]}")
+
+
+def git_environment() -> dict[str, str]:
+    """Return an environment in which git reads no configuration but the repository's and asks nobody."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
+    return kept | quiet
+
+
+def read_generation(path: Path) -> str:
+    """Return the generation token of a repository, or "" before its first write."""
+    try:
+        return (path / "wl-generation").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replace a file durably: the old or the new contents stand there, whatever happens."""
+    making = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with making.open("xb") as handle:
+            handle.write(data)
+            _flush(handle)
+        making.replace(path)
+    except OSError:
+        making.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def publish_folder(making: Path, path: Path) -> None:
+    """Give a finished folder its name; where another process was faster, its folder stands."""
+    try:
+        making.rename(path)
+    except OSError:
+        shutil.rmtree(making, ignore_errors=True)
+        if not path.is_dir():
+            raise
+    flush_folder(path.parent)
+
+
+def flush_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush(handle: BinaryIO) -> None:
+    handle.flush()
+    os.fsync(handle.fileno())
+
+
+def _put_loose(folder: Path, obj: GitObject) -> None:
+    path = folder / obj.id[:2] / obj.id[2:]
+    if path.exists():
+        # Touched, so that pruning by age does not take it from under the reference about to name it.
+        os.utime(path)
+        return
+    path.parent.mkdir(exist_ok=True)
+    write_file(path, gitobject.loose(obj))
+
+
+def _unpacked(obj: GitObject) -> UnpackedObject:
+    return UnpackedObject(_NUMBERS[obj.kind], decomp_chunks=[obj.data], sha=bytes.fromhex(obj.id))

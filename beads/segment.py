@@ -1,0 +1,146 @@
+"""How logs lie in git: a pure function of their lines, so that every honest node makes the same commits.
+
+1. A log is a tree of files `NNN/NNNNNN.jsonl`: closed segments of exactly 64 lines and one open tail.
+2. Each closed segment is one commit on the one before it; the open tail is one more commit, replaced
+   (amended) by every append until it closes.
+3. Author and committer are the log, the date is the hlc of the commit's last operation, the message
+   lists the operations; all of it is taken from signed headers.
+4. Bodies lie as `NNNNNN/<seq>.json` in one orphan commit that is replaced whole.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from beads import gitobject, limits
+from beads.errors import InvalidLine
+from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
+from beads.op import Line
+
+FAN_OUT = 256
+"""Segments in one folder of a log's tree."""
+
+
+class Tail(NamedTuple):
+    """What appending needs to know of a log in git.
+
+    Attributes:
+        base: Commit of the last closed segment, or None.
+        lines: Those of the open segment, in order.
+        folders: Folder name → its entries; only the last one is ever changed.
+        files: Entries of the last folder.
+    """
+
+    base: str | None
+    lines: tuple[Line, ...]
+    folders: tuple[TreeEntry, ...]
+    files: tuple[TreeEntry, ...]
+
+
+EMPTY = Tail(None, (), (), ())
+
+
+def number(seq: int) -> int:
+    """Return the segment that holds a position."""
+    return seq // limits.SEGMENT
+
+
+def path(segment: int) -> tuple[str, str]:
+    """Return folder and file name of a segment."""
+    return f"{segment // FAN_OUT:03d}", f"{segment:06d}.jsonl"
+
+
+def append(tail: Tail, lines: Sequence[Line]) -> tuple[list[GitObject], str]:
+    """Encode lines that follow `tail`.
+
+    Returns:
+        The new objects and the name of the commit that the log's reference shall point to.
+    """
+    objects: list[GitObject] = []
+    pending = [*tail.lines, *lines]
+    while len(pending) >= limits.SEGMENT:
+        tail = _close(tail, pending[: limits.SEGMENT], objects)
+        del pending[: limits.SEGMENT]
+    if not pending:
+        assert tail.base is not None
+        return objects, tail.base
+    _, head = _write(tail, pending, objects)
+    return objects, head
+
+
+def _close(tail: Tail, lines: Sequence[Line], objects: list[GitObject]) -> Tail:
+    written, head = _write(tail, lines, objects)
+    return written._replace(base=head, lines=())
+
+
+def _write(tail: Tail, lines: Sequence[Line], objects: list[GitObject]) -> tuple[Tail, str]:
+    folder, name = path(number(lines[0].seq))
+    blob = gitobject.make(BLOB, b"".join(line.raw for line in lines))
+    same_folder = bool(tail.folders) and tail.folders[-1].name == folder
+    files = _put(tail.files if same_folder else (), TreeEntry(name, FILE_MODE, blob.id))
+    inner = gitobject.tree(files)
+    folders = _put(tail.folders, TreeEntry(folder, TREE_MODE, inner.id))
+    root = gitobject.tree(folders)
+    commit = _commit(root.id, tail.base, lines)
+    objects += (blob, inner, root, commit)
+    return Tail(tail.base, tuple(lines), folders, files), commit.id
+
+
+def _put(entries: tuple[TreeEntry, ...], entry: TreeEntry) -> tuple[TreeEntry, ...]:
+    return (*(e for e in entries if e.name != entry.name), entry)
+
+
+def _commit(tree: str, base: str | None, lines: Sequence[Line]) -> GitObject:
+    last = lines[-1]
+    parents = () if base is None else (base,)
+    return gitobject.commit(tree, parents, author(last.log), last.hlc.ms // 1000, message(lines))
+
+
+def author(log: str) -> str:
+    """Return the name and address that a log's commits bear."""
+    return f"{log} <{log}@wl.invalid>"
+
+
+def message(lines: Sequence[Line]) -> str:
+    """Describe a segment's operations, from their headers alone."""
+    counts = Counter(line.t for line in lines)
+    kinds = ", ".join(f"{n} {t}" for t, n in sorted(counts.items()))
+    subject = f"{lines[0].log[:8]} {lines[0].seq}-{lines[-1].seq}: {kinds}"
+    return "\n".join([subject, "", *map(_entry, lines), ""])
+
+
+def _entry(line: Line) -> str:
+    item = line.p.get("item") or line.p.get("bead")
+    return f"{line.seq} {line.t} {line.id[:12]} {item[:12] if isinstance(item, str) else '-'}"
+
+
+def last_seq(commit_message: str) -> int:
+    """Return the last position that a commit made by this module covers."""
+    return int(commit_message.split(":", 1)[0].rsplit("-", 1)[1])
+
+
+def split(blob: bytes) -> list[bytes]:
+    """Cut a segment into its lines.
+
+    Raises:
+        InvalidLine: Its last line has no end, or a line is longer than lines may be.
+    """
+    # Canonical JSON escapes CR, so none can stand in an honest segment; with it splitlines cuts at LF only.
+    if not blob.endswith(b"\n") or b"\r" in blob:
+        raise InvalidLine("segment_format")
+    lines = blob.splitlines(keepends=True)
+    if any(len(line) > limits.LINE for line in lines):
+        raise InvalidLine("line_too_long")
+    return lines
+
+
+def body_path(seq: int) -> tuple[str, str]:
+    """Return folder and file name of a body."""
+    return f"{number(seq):06d}", f"{seq}.json"
+
+
+def bodies(log: str, folders: Mapping[str, TreeEntry]) -> tuple[list[GitObject], str]:
+    """Encode the one commit that holds a log's bodies; it has no date, being a function of what is held alone."""
+    root = gitobject.tree(folders.values())
+    commit = gitobject.commit(root.id, (), author(log), 0, f"{log[:8]}: bodies\n")
+    return [root, commit], commit.id

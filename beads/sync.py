@@ -1,0 +1,192 @@
+"""Sync with one peer: pull what it has, verify, then push what it lacks (protocol, Sync).
+
+1. What is taken is decided by what verifies, never by who sent it.
+2. A reference is pushed only after the peer's version was read and found to hold nothing that we lack; the push
+   names that version as the expected old one. Refused means: pull again, three times at most.
+3. Nothing to do costs one listing of references.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from beads import pack, report
+from beads.errors import NotFound, RemoteError
+from beads.git_store import GitStore
+from beads.gitobject import GitObject
+from beads.ledger import Ledger
+from beads.pack import Pack
+from beads.refs import Find, Offer, parse_ref
+from beads.remote import Fetched, GitRemote, RefMove, Wanted
+from beads.report import Report
+
+BATCH = 150
+"""References asked for in one request: two haves each stay below what a stateless client may tell."""
+_ORDER = {"genesis": 0, "id": 1, "log": 2, "fork": 3, "body": 4}
+ATTEMPTS = 3
+
+
+@dataclass
+class Exchange:
+    """What a sync did.
+
+    Attributes:
+        seen: The peer's references as last read.
+        pushed: References that the peer took.
+        refused: Reference → why it did not.
+    """
+
+    report: Report = field(default_factory=Report)
+    seen: Mapping[str, str] = field(default_factory=dict)
+    pushed: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+class Syncer:
+    """Keeps one commons in step with one peer.
+
+    Args:
+        store: The ledger's own store.
+    """
+
+    def __init__(self, ledger: Ledger, store: GitStore, remote: GitRemote) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._remote = remote
+
+    def sync(self, *, pull: bool = True, push: bool = True) -> Exchange:
+        """Pull, then push; again where the peer moved meanwhile.
+
+        Raises:
+            RemoteError: The peer cannot be reached or misbehaves as a whole.
+        """
+        exchange = Exchange()
+        for _ in range(ATTEMPTS):
+            exchange.refused.clear()
+            self._pull(exchange, take=pull)
+            if not push or not self._push(exchange):
+                break
+        return exchange
+
+    # -- pull --------------------------------------------------------------------------------------------------
+
+    def _pull(self, exchange: Exchange, *, take: bool) -> None:
+        asked: set[tuple[str, str]] = set()
+        while True:
+            chosen: dict[str, str] = {}
+
+            def choose(theirs: Mapping[str, str], chosen: dict[str, str] = chosen) -> Wanted:
+                chosen.update(self._choose(theirs, asked) if take else {})
+                return Wanted(tuple(chosen.values()), self._haves(chosen))
+
+            with self._remote.fetch(choose, self._store.repository.get) as fetched:
+                exchange.seen = fetched.refs
+                if not chosen:
+                    return
+                asked.update(chosen.items())
+                exchange.report.extend(self._ledger.ingest(self._offer(chosen, fetched)))
+
+    def _choose(self, theirs: Mapping[str, str], asked: set[tuple[str, str]]) -> dict[str, str]:
+        ours = self._store.refs()
+        names = {name: parse_ref(self._store.prefix, name) for name in theirs}
+        changed = [
+            (_ORDER[ref.kind], name)
+            for name, ref in names.items()
+            if ref is not None
+            and ref.kind != "genesis"
+            and ours.get(name) != theirs[name]
+            and (name, theirs[name]) not in asked
+        ]
+        return {name: theirs[name] for _, name in sorted(changed)[:BATCH]}
+
+    def _haves(self, chosen: Mapping[str, str]) -> tuple[str, ...]:
+        found: list[str] = []
+        for name in chosen:
+            tip = self._store.repository.ref(name)
+            if tip is not None:
+                found += (tip, *self._store.repository.commit(tip).parents)
+        return tuple(found)
+
+    def _offer(self, chosen: Mapping[str, str], fetched: Fetched) -> Offer:
+        repository = self._store.repository
+        return Offer(
+            self._store.prefix, chosen, finder(fetched.pack, repository.get), lambda oid: oid not in repository
+        )
+
+    # -- push --------------------------------------------------------------------------------------------------
+
+    def _push(self, exchange: Exchange) -> bool:
+        """Push what the peer lacks; return True where it moved meanwhile and a pull may help."""
+        moves = [
+            RefMove(name, exchange.seen.get(name), target)
+            for name, target in self._store.refs().items()
+            if exchange.seen.get(name) != target and self._may_push(name, exchange)
+        ]
+        if not moves:
+            return False
+        outcome = self._remote.push(moves, lambda: self._objects(moves))
+        exchange.pushed += [name for name, error in outcome.items() if error is None]
+        exchange.refused.update({name: error for name, error in outcome.items() if error is not None})
+        return bool(exchange.refused)
+
+    def _may_push(self, name: str, exchange: Exchange) -> bool:
+        """Say whether we hold all that the peer has under a reference."""
+        ref = parse_ref(self._store.prefix, name)
+        if ref is None:
+            return False
+        if name not in exchange.seen:
+            return True
+        outcome = exchange.report.of({"log": "log", "id": "keys"}.get(ref.kind, ref.kind), ref.id)
+        return outcome is None or outcome.status != report.HELD
+
+    def _objects(self, moves: list[RefMove]) -> list[GitObject]:
+        found = {}
+        for move in moves:
+            for obj in self._store.repository.missing(move.new, move.old):
+                found[obj.id] = obj
+        return list(found.values())
+
+
+def finder(received: Pack | None, here: Find) -> Find:
+    """Look objects up in what was received, then in what is here."""
+
+    def find(object_id: str) -> tuple[str, bytes] | None:
+        if received is not None and object_id in received:
+            return received.get(object_id)
+        return here(object_id)
+
+    return find
+
+
+def fetch_genesis(remote: GitRemote, commons: str | None) -> bytes:
+    """Read the founding document of a commons from a peer: of the one named, or of the only one there.
+
+    Raises:
+        NotFound: The peer holds no such commons, or several.
+        RemoteError: The peer cannot be reached or misbehaves.
+    """
+    found: dict[str, str] = {}
+
+    def choose(theirs: Mapping[str, str]) -> Wanted:
+        found.update({name: target for name, target in theirs.items() if _is_genesis(name, commons)})
+        return Wanted(tuple(found.values()) if len(found) == 1 else (), ())
+
+    with remote.fetch(choose, lambda _: None, pack.FOUNDING) as fetched:
+        if len(found) != 1:
+            what = "holds no commons" if not found else f"holds {len(found)} commons"
+            raise NotFound(f"{remote.url} {what}", "Give the address of one: …/git/<commons>.")
+        ((name, target),) = found.items()
+        offer = Offer(name.removesuffix("genesis"), {name: target}, finder(fetched.pack, lambda _: None), _always)
+        raw = offer.genesis()
+    if raw is None:
+        raise RemoteError(f"{remote.url} sent no genesis")
+    return raw
+
+
+def _is_genesis(name: str, commons: str | None) -> bool:
+    parts = name.split("/")
+    fits = len(parts) == 4 and parts[:2] == ["refs", "wl"] and parts[3] == "genesis"
+    return fits and (commons is None or parts[2] == commons)
+
+
+def _always(_: str) -> bool:
+    return True

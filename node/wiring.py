@@ -1,0 +1,72 @@
+"""The one place that names concrete stores, databases and drivers. ⚡"""
+
+import os
+import time
+from pathlib import Path
+
+from beads import genesis
+from beads.database import Sqlite
+from beads.index import Index
+from beads.ledger import Author, Ledger, author_of
+from beads.projection import BEADS
+from node.home import Home
+from wanted.ops.table import BOARD
+from wanted.projection import ACTORS, ITEMS
+
+PROJECTIONS = (BEADS, ITEMS, ACTORS)
+
+
+def now_ms() -> int:
+    """Read the wall clock, milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def salt() -> bytes:
+    """Make 16 random bytes."""
+    return os.urandom(16)
+
+
+def open_ledger(home: Home, commons: str) -> Ledger:
+    """Open a commons for reading and writing, its index up to date."""
+    # dulwich takes a third of a cold verb's time; verbs that only read the index never come here.
+    from beads.git_store import GitStore  # noqa: PLC0415
+
+    folder = home.commons_folder(commons)
+    store = GitStore(folder / "repo.git")
+    database = Sqlite(folder / "index.sqlite")
+
+    def index(ledger: Ledger) -> Index:
+        return Index(database, ledger.commons, ledger.genesis, BOARD, PROJECTIONS, ledger.may_assert)
+
+    ledger = Ledger(store, index, BOARD, now_ms, salt)
+    ledger.refresh()
+    return ledger
+
+
+def open_index(home: Home, commons: str) -> Index:
+    """Open the index of a commons for reading; where it is behind, bring it up first."""
+    folder = home.commons_folder(commons)
+    founding = genesis.parse((folder / "repo.git" / "wl-genesis.json").read_bytes())
+    path = folder / "index.sqlite"
+    if path.is_file():
+        index = Index(Sqlite(path), commons, founding, BOARD, PROJECTIONS, _no_new_logs)
+        if index.generation() == _generation(folder / "repo.git"):
+            return index
+        index.database.close()
+    return open_ledger(home, commons).index
+
+
+def author(home: Home, passphrase: bytes | None = None, by: str | None = None) -> Author:
+    """Return the home's owner, ready to sign."""
+    return author_of(home.key_log(), home.device_key(passphrase), by)
+
+
+def _generation(repository: Path) -> str:
+    try:
+        return (repository / "wl-generation").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _no_new_logs(actor: str, key: str) -> bool:
+    raise AssertionError("a reader never takes up new logs")

@@ -1,0 +1,1 @@
+"""The town's hands: git, processes and gates. Every file in this folder does I/O."""

@@ -1,0 +1,1 @@
+"""The board: work offered, claimed, proven, judged; on top of the ledger's generic beads."""

@@ -1,0 +1,215 @@
+"""The board's commands: each looks at the item as it stands and returns the operations to write.
+
+They are the friendly half of the rules: what they refuse, the fold would ignore; they say why, and what to do.
+Give them to `Ledger.write` as `make`, so that what they saw still holds when it is written.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from beads.ledger import Draft, Ledger
+from beads.op import Place
+from stamps import credential
+from stamps import stamp as stamp_rules
+from stamps.keys import Signer
+from stamps.stamp import Stamp
+from wanted import lifecycle, view
+from wanted.errors import BadItem, NotYours, Taken, WrongStatus
+from wanted.item import Evidence, Terms
+from wanted.ops.post import terms_payload, terms_problem
+from wanted.ops.stamp import facts_at
+from wanted.policy import Decision
+from wanted.view import ItemView
+
+NO_SIGNATURE = "A" * 86
+"""Stands for a credential's signature while a stamp's shape is checked."""
+
+
+def load(ledger: Ledger, item: str) -> ItemView:
+    """Return an item by its id or any unique prefix.
+
+    Raises:
+        NotFound: There is no such item here.
+        Ambiguous: The prefix fits several.
+        BadItem: It is a bead, but no wanted item.
+    """
+    state = ledger.index.state("bead", ledger.index.resolve("bead", item))
+    found = view.read(state) if state else None
+    if found is None:
+        raise BadItem(f"{item} is not a wanted item", "See: wl browse")
+    return found
+
+
+def post(title: str, description: str, terms: Terms, home: str | None = None) -> list[Draft]:
+    """Offer work.
+
+    Raises:
+        BadItem: The title or the terms are not sound.
+    """
+    problem = terms_problem(terms)
+    if not title.strip() or "\n" in title:
+        raise BadItem("a title is one line of text", 'wl post "Title" --description "…"')
+    if problem:
+        raise BadItem(problem)
+    prose = {"title": title.strip()} | ({"description": description} if description else {})
+    return [Draft("wanted.post", terms_payload(terms) | {"home": home, "prose": sorted(prose)}, prose)]
+
+
+def claim(item: ItemView, actor: str) -> list[Draft]:
+    """Want an item.
+
+    Raises:
+        WrongStatus: It is over.
+        Taken: Another holds it.
+    """
+    if item.status in lifecycle.FINAL:
+        raise WrongStatus(f"the item is {item.status}", "See: wl browse --status open")
+    if item.holder is not None and item.holder.actor != actor:
+        raise Taken("the item was granted to another", "Pick an open one: wl browse --status open")
+    if actor in item.claimers:
+        return []
+    return [Draft("wanted.claim", {"item": item.id})]
+
+
+def release(item: ItemView, actor: str) -> list[Draft]:
+    """Give an item up.
+
+    Raises:
+        NotYours: The actor neither holds nor claims it.
+    """
+    if actor not in item.claimers:
+        raise NotYours("you have no claim on this item")
+    return [Draft("wanted.release", {"item": item.id})]
+
+
+def submit(item: ItemView, actor: str, evidence: Sequence[Evidence], summary: str) -> list[Draft]:
+    """Hand work in.
+
+    Raises:
+        WrongStatus: The item is over.
+        Taken: Another holds it and it is no open competition.
+        BadItem: There is no evidence.
+    """
+    if item.status in lifecycle.FINAL:
+        raise WrongStatus(f"the item is {item.status}")
+    held_by_another = item.holder is not None and item.holder.actor != actor
+    if held_by_another and not item.terms.competition:
+        raise Taken("the item was granted to another")
+    if not evidence and not summary:
+        raise BadItem("say what was done", "Give --commit, --url or --summary.")
+    prose = {"summary": summary} if summary else {}
+    payload: dict[str, Any] = {"item": item.id, "evidence": [dict(e) for e in evidence], "prose": sorted(prose)}
+    return [Draft("wanted.submit", payload, prose)]
+
+
+def accept(item: ItemView, log: str, submission: str | None) -> list[Draft]:
+    """Take a submission as what was asked for; without one named, the only one that waits.
+
+    Raises:
+        NotYours: This log is not the item's home.
+        WrongStatus: The item is over, or nothing waits.
+        Taken: The submitter was never granted the item.
+    """
+    _check_home(item, log)
+    _check_open("wanted.accept", item)
+    chosen = choose(item, submission)
+    actor = item.submissions[chosen].actor
+    if actor not in item.granted and not item.terms.competition:
+        raise Taken("the submitter was never granted this item", "Grant it first: wl grant ITEM ACTOR")
+    return [Draft("wanted.accept", _home(item) | {"submission": chosen, "actor": actor})]
+
+
+def reject(item: ItemView, log: str, submission: str | None, reason: str, *, final: bool) -> list[Draft]:
+    """Refuse a submission, with the reason in the body.
+
+    Raises:
+        NotYours: This log is not the item's home.
+        WrongStatus: The item is over, or nothing waits.
+    """
+    _check_home(item, log)
+    _check_open("wanted.reject", item)
+    chosen = choose(item, submission)
+    payload = _home(item) | {"submission": chosen, "actor": item.submissions[chosen].actor, "final": final}
+    return [Draft("wanted.reject", payload, {"reason": reason} if reason else {})]
+
+
+def end(item: ItemView, log: str, op: str) -> list[Draft]:
+    """Close or withdraw an item.
+
+    Raises:
+        NotYours: This log is not the item's home.
+        WrongStatus: It is over already.
+    """
+    _check_home(item, log)
+    _check_open(op, item)
+    return [Draft(op, _home(item))]
+
+
+def decided(decision: Decision) -> Draft:
+    """Write down what the policy decided."""
+    item = decision.item
+    if decision.t == "wanted.revoke":
+        return Draft(decision.t, _home(item) | {"reason": decision.reason})
+    claim_op = item.intents[decision.actor].op
+    payload = _home(item) | {"claim": claim_op, "actor": decision.actor, "until": decision.until}
+    return Draft(decision.t, payload)
+
+
+def stamp(
+    item: ItemView, submission: str, signer: Signer, *, title: str, dims: Mapping[str, int], confidence: int,
+    severity: str, skills: Sequence[str], message: str,
+) -> list[Draft]:  # fmt: skip
+    """Judge accepted work; the credential is signed when the operation's place in the log is known.
+
+    Raises:
+        WrongStatus: The submission was not accepted.
+        BadItem: The stamp is not sound.
+    """
+    accepted = item.accepted_of(submission)
+    if accepted is None:
+        raise WrongStatus("only accepted work can be stamped", "Accept it first: wl accept ITEM --stamp …")
+    payload = {
+        "subject": accepted.actor, "item": item.id, "submission": submission, "accept": accepted.op,
+        "title": title, "dims": sorted([name, score] for name, score in dims.items()), "confidence": confidence,
+        "severity": severity, "skills": sorted(set(skills)),
+    }  # fmt: skip
+    unsigned = msgspec.convert(payload | {"vc": NO_SIGNATURE}, Stamp)
+    problem = stamp_rules.problem(unsigned, dims)
+    if problem:
+        raise BadItem(problem)
+
+    def complete(place: Place) -> Mapping[str, Any]:
+        return {"vc": credential.sign_vc(facts_at(place, unsigned), signer)}
+
+    return [Draft("stamp", payload, {"message": message} if message else {}, complete)]
+
+
+def choose(item: ItemView, submission: str | None) -> str:
+    """Return the submission meant: by prefix, or the only one that waits.
+
+    Raises:
+        WrongStatus: None or several wait.
+    """
+    waiting = [op for op in item.unjudged if submission is None or op.startswith(submission)]
+    if len(waiting) == 1:
+        return waiting[0]
+    if not waiting:
+        raise WrongStatus("no submission waits for you", "The worker hands it in with: wl done ITEM")
+    listed = ", ".join(op[:12] for op in sorted(waiting))
+    raise WrongStatus(f"several submissions wait: {listed}", "Name one: --submission ID")
+
+
+def _check_home(item: ItemView, log: str) -> None:
+    if item.home != log:
+        raise NotYours("only the item's home decides", "Ask its poster; see: wl show ITEM")
+
+
+def _check_open(op: str, item: ItemView) -> None:
+    if not lifecycle.allowed(op, item.status):
+        raise WrongStatus(f"the item is {item.status}")
+
+
+def _home(item: ItemView) -> dict[str, Any]:
+    return {"item": item.id, "epoch": item.epoch}

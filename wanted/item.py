@@ -1,0 +1,140 @@
+"""A wanted item while it is folded: the state its home decides, and the overlay of everybody's intents (F1)."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from beads.clock import Hlc
+from beads.rules import Live
+from wanted import lifecycle
+
+Evidence = dict[str, str | int | bool]
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What is offered.
+
+    Attributes:
+        effort: trivial, small, medium, large or epic.
+        dimensions: Those the poster asks validators to judge.
+        winners: How many submissions are accepted before the item is complete.
+        competition: Anyone may be accepted, granted or not.
+        checks: Commands whose success proves the work; run by nobody unless the runner agreed (protocol, 10).
+        deadline: Milliseconds since 1970, or None.
+    """
+
+    project: str | None
+    effort: str
+    priority: int
+    skills: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    winners: int
+    competition: bool
+    checks: tuple[str, ...]
+    deadline: int | None
+
+
+class Holder(NamedTuple):
+    """Who was granted the item."""
+
+    actor: str
+    claim: str
+    until: int
+    grant: str
+
+
+class Accepted(NamedTuple):
+    """An acceptance, and who the home belonged to."""
+
+    submission: str
+    actor: str
+    op: str
+    judge: str
+    hlc: Hlc
+
+
+class Rejected(NamedTuple):
+    """A rejection."""
+
+    submission: str
+    actor: str
+    op: str
+    final: bool
+
+
+class Intent(NamedTuple):
+    """An actor's latest claim or release."""
+
+    kind: str
+    op: str
+
+
+class Submission(NamedTuple):
+    """Work handed in."""
+
+    actor: str
+    evidence: tuple[Evidence, ...]
+    hlc: Hlc
+
+
+@dataclass
+class Item:
+    """The facet that `wanted.post` gives a bead."""
+
+    id: str
+    poster: str
+    home: str
+    terms: Terms
+    epoch: int = 0
+    status: str = lifecycle.OPEN
+    holder: Holder | None = None
+    granted: set[str] = field(default_factory=set)
+    accepted: list[Accepted] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    submissions: dict[str, Submission] = field(default_factory=dict)
+    stamps: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def not_home(self, live: Live, epoch: int) -> str | None:
+        """Name the rule that keeps a writer from deciding for the home, or None."""
+        if live.op.log != self.home or not live.device or (self.epoch == 0 and live.actor != self.poster):
+            return "item.home"
+        return None if epoch == self.epoch else "item.epoch"
+
+    def move(self, op: str, condition: str = "-") -> str | None:
+        """Take the step that the table has, or name the rule that there is none."""
+        target = lifecycle.target(op, self.status, condition)
+        if target is None:
+            return "item.status"
+        self.status = target
+        if target != lifecycle.CLAIMED:
+            self.holder = None
+        return None
+
+    def judged(self) -> set[str]:
+        """Return the submissions that the home has accepted or rejected."""
+        return {a.submission for a in self.accepted} | {r.submission for r in self.rejected}
+
+    def acceptance(self, op: str) -> Accepted | None:
+        """Return the acceptance made by an operation."""
+        return next((a for a in self.accepted if a.op == op), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facet as a `wl-json` object."""
+        state: dict[str, Any] = {
+            "status": self.status,
+            "poster": self.poster,
+            "home": self.home,
+            "epoch": self.epoch,
+            "terms": msgspec.to_builtins(self.terms),
+            "granted": sorted(self.granted),
+            "accepted": [[a.submission, a.actor, a.op, a.judge, list(a.hlc)] for a in self.accepted],
+            "rejected": [list(r) for r in self.rejected],
+            "intents": sorted([actor, *intent] for actor, intent in self.intents.items()),
+            "submissions": sorted([op, s.actor, list(s.evidence), list(s.hlc)] for op, s in self.submissions.items()),
+            "stamps": sorted(self.stamps.values(), key=lambda stamp: str(stamp["op"])),
+        }
+        if self.holder is not None:
+            state["holder"] = list(self.holder)
+        return state

@@ -1,0 +1,119 @@
+"""A wanted item as read from the index: what lists, pages and decisions ask of it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from beads.clock import Hlc
+from wanted import lifecycle
+from wanted.claims import provisional_holder
+from wanted.item import Accepted, Evidence, Holder, Intent, Rejected, Submission, Terms
+
+
+class Stamped(msgspec.Struct, frozen=True):
+    """A stamp that counts, as the item keeps it."""
+
+    op: str
+    author: str
+    subject: str
+    submission: str
+    accept: str
+    title: str
+    dims: tuple[tuple[str, int], ...]
+    confidence: int
+    severity: str
+    skills: tuple[str, ...]
+    hlc: tuple[int, int]
+
+
+class ItemView(NamedTuple):
+    """The state of one item."""
+
+    id: str
+    poster: str
+    home: str
+    epoch: int
+    status: str
+    terms: Terms
+    holder: Holder | None
+    granted: frozenset[str]
+    accepted: tuple[Accepted, ...]
+    rejected: tuple[Rejected, ...]
+    intents: Mapping[str, Intent]
+    submissions: Mapping[str, Submission]
+    stamps: tuple[Stamped, ...]
+    prose: Mapping[str, str]
+    created: Hlc
+    updated: Hlc
+
+    @property
+    def claimers(self) -> list[str]:
+        """Actors whose latest intent is a claim, sorted."""
+        return sorted(actor for actor, intent in self.intents.items() if intent.kind == "claim")
+
+    @property
+    def unjudged(self) -> dict[str, Submission]:
+        """Submissions that the home has neither accepted nor rejected."""
+        judged = {a.submission for a in self.accepted} | {r.submission for r in self.rejected}
+        return {op: s for op, s in self.submissions.items() if op not in judged}
+
+    @property
+    def provisional(self) -> str | None:
+        """Who comes first among the claimers while the home has not spoken."""
+        return provisional_holder(self.id, self.claimers) if self.status == lifecycle.OPEN else None
+
+    @property
+    def giving_up(self) -> bool:
+        """True while the holder's release waits for the home."""
+        intent = self.intents.get(self.holder.actor) if self.holder else None
+        return intent is not None and intent.kind == "release"
+
+    @property
+    def shown_status(self) -> str:
+        """The status with the overlay of intents (F1)."""
+        holder = self.holder.actor if self.holder else None
+        waiting = {s.actor for s in self.unjudged.values()}
+        if self.status == lifecycle.CLAIMED and holder in waiting:
+            return lifecycle.IN_REVIEW
+        if self.status == lifecycle.OPEN and self.terms.competition and waiting:
+            return lifecycle.IN_REVIEW
+        return self.status
+
+    def submission_of(self, actor: str) -> str | None:
+        """Return an actor's latest unjudged submission."""
+        mine = [(s.hlc, op) for op, s in self.unjudged.items() if s.actor == actor]
+        return max(mine)[1] if mine else None
+
+    def accepted_of(self, submission: str) -> Accepted | None:
+        """Return the acceptance of a submission."""
+        return next((a for a in self.accepted if a.submission == submission), None)
+
+
+def read(state: Mapping[str, Any]) -> ItemView | None:
+    """Read an item from a bead's state; None where the bead is no wanted item."""
+    facet = state.get("facet")
+    if facet is None:
+        return None
+    return ItemView(
+        id=state["id"],
+        poster=facet["poster"],
+        home=facet["home"],
+        epoch=facet["epoch"],
+        status=facet["status"],
+        terms=msgspec.convert(facet["terms"], Terms),
+        holder=Holder(*facet["holder"]) if "holder" in facet else None,
+        granted=frozenset(facet["granted"]),
+        accepted=tuple(Accepted(s, a, op, judge, Hlc(*hlc)) for s, a, op, judge, hlc in facet["accepted"]),
+        rejected=tuple(Rejected(*row) for row in facet["rejected"]),
+        intents={actor: Intent(kind, op) for actor, kind, op in facet["intents"]},
+        submissions={op: Submission(actor, _evidence(ev), Hlc(*hlc)) for op, actor, ev, hlc in facet["submissions"]},
+        stamps=tuple(msgspec.convert(row, Stamped) for row in facet["stamps"]),
+        prose=dict(state["prose"]),
+        created=Hlc(*state["created"]),
+        updated=Hlc(*state["updated"]),
+    )
+
+
+def _evidence(rows: list[Evidence]) -> tuple[Evidence, ...]:
+    return tuple(rows)
