@@ -27,7 +27,7 @@ from beads.errors import Ambiguous, NotFound
 from beads.genesis import Genesis
 from beads.repository import write_file
 from node.config import Config, load
-from node.errors import NoHome, NodeError, Usage
+from node.errors import NodeError, NoHome, Usage
 from stamps import keylog
 from stamps.keylog import KeyLog
 from stamps.keyring import new_seed, read_key, write_key

@@ -29,7 +29,7 @@ def salt() -> bytes:
 def open_ledger(home: Home, commons: str) -> Ledger:
     """Open a commons for reading and writing, its index up to date."""
     # dulwich takes a third of a cold verb's time; verbs that only read the index never come here.
-    from beads.git_store import GitStore  # noqa: PLC0415
+    from beads.git_store import GitStore
 
     folder = home.commons_folder(commons)
     store = GitStore(folder / "repo.git")

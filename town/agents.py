@@ -26,13 +26,11 @@ class Preset:
     Attributes:
         command: the program and its arguments; `{prompt}` is replaced by the opening words.
         env: set for the program beside the session's own variables.
-        resume: arguments that continue an earlier conversation, `{conversation}` replaced; empty: it cannot.
     """
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
-    resume: tuple[str, ...] = ()
 
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
@@ -45,7 +43,6 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 "claude",
                 ("claude", "-p", PROMPT, "--output-format", "stream-json", "--verbose",
                  "--dangerously-skip-permissions"),
-                resume=("--resume", "{conversation}"),
             ),
             Preset(
                 "codex",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
+from urllib.parse import urlsplit, urlunsplit
 
 from town.errors import StateError
 from town.ledger import FieldValue, WorkBead
@@ -89,6 +90,12 @@ def diff_from_bead(bead: WorkBead) -> DiffStat:
     return DiffStat(number(bead, "files"), number(bead, "insertions"), number(bead, "deletions"))
 
 
+def public_url(url: str) -> str:
+    """Drop a user's name and password from a repository's address."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else url
+
+
 def evidence_from_landed(bead: WorkBead, url: str, diff: DiffStat, gates: Sequence[GateResult]) -> dict[str, object]:
     """Build the evidence of a landed bead; every value in it is text, a whole number or a truth value.
 
@@ -99,7 +106,7 @@ def evidence_from_landed(bead: WorkBead, url: str, diff: DiffStat, gates: Sequen
         raise StateError(f"Bead {bead.short} has not landed.", "Evidence is built from landed work alone.")
     return {
         "kind": "git_commit",
-        "repo": url,
+        "repo": public_url(url),
         "commit": text(bead, "landed_commit"),
         "base": text(bead, "base"),
         "target": text(bead, "target"),

@@ -142,9 +142,7 @@ class Work:
     state: State
     rig: str = ""
     polecat: str = ""
-    branch: str = ""
     head: str = ""
-    landed_commit: str = ""
     kind: str = "code"
     reason: str = ""
     priority: int = 2
@@ -152,11 +150,6 @@ class Work:
     attempts: int = 0
     created_ms: int = 0
     submitted_ms: int = 0
-
-    @property
-    def agent(self) -> str:
-        """Name the worker that holds this, as it appears in mail and commits."""
-        return agent_name(self.rig, self.polecat)
 
 
 def agent_name(rig: str, polecat: str) -> str:
@@ -208,9 +201,7 @@ def read_work(bead: WorkBead) -> Work:
         state=state_of(bead),
         rig=text(bead, "rig"),
         polecat=text(bead, "polecat"),
-        branch=text(bead, "branch"),
         head=text(bead, "head"),
-        landed_commit=text(bead, "landed_commit"),
         kind=text(bead, "kind") or "code",
         reason=text(bead, "reason"),
         priority=bead.priority,

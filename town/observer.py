@@ -9,7 +9,7 @@ from town.config import RigFile
 from town.context import Context
 from town.decisions import DecisionLog
 from town.drivers.process import Runtime
-from town.errors import TownError
+from town.errors import StateError, TownError
 from town.lifecycle import State, Work, read_work
 from town.observation import Failure, Observation, RigView, SessionView, Slot
 from town.runtime_state import RuntimeState, SessionRow
@@ -32,7 +32,7 @@ class Observer:
         """
         # Processes before the ledger: whatever a dead process handed in is then already to be read there.
         living, dead = self._sessions()
-        work = tuple(read_work(bead) for bead in self.context.active_beads())
+        work = self._work()
         for row in dead:
             self._bury(row, work)
         now = self.context.clock()
@@ -56,6 +56,16 @@ class Observer:
         for row in self.state.open_sessions():
             (living if self.runtime.is_alive(row.process) else dead).append(row)
         return living, dead
+
+    def _work(self) -> tuple[Work, ...]:
+        """Read every bead in motion; one in no known state is reported and left alone."""
+        found: list[Work] = []
+        for bead in self.context.active_beads():
+            try:
+                found.append(read_work(bead))
+            except StateError as error:
+                self.log.happened("BeadUnreadable", {"bead": bead.id, "error": error.message})
+        return tuple(found)
 
     def _bury(self, row: SessionRow, work: tuple[Work, ...]) -> None:
         code = self.runtime.exit_code(row.process)

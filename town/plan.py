@@ -74,9 +74,10 @@ def _judge_session(seen: Observation, session: SessionView, item: Work | None) -
         limit, why = seen.now_ms, "its bead is no longer on this hook"
     elif item.fence != session.fence or item.state is not State.WORKING:
         limit, why = seen.now_ms, "a later session holds its bead"
+    elif item.rig not in seen.rigs:
+        return  # its rig cannot be read at this moment, which is no fault of the session
     else:
-        timeout = seen.rigs[item.rig].session_timeout_ms if item.rig in seen.rigs else 0
-        limit, why = session.started_ms + timeout, "it ran out of time"
+        limit, why = session.started_ms + seen.rigs[item.rig].session_timeout_ms, "it ran out of time"
     yield StopSession(session.id, why) if limit <= seen.now_ms else Wait(limit, f"session: {why}")
 
 

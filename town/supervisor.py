@@ -11,14 +11,16 @@ import fcntl
 import os
 import select
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Final
 
-from town.action import Action, ConfirmLanded, Wait, key
+from town.action import Action, ConfirmLanded, MergeBatch, Wait, key
 from town.context import Context
 from town.decisions import DecisionLog
 from town.drivers.gates import GateRunner
@@ -59,10 +61,12 @@ class Supervisor:
             ConflictError: another supervisor runs this town.
         """
         with self._alone(), self._signals(), self._wake_pipe() as pipe:
-            self._repair_rigs()
-            while not self._is_stopping:
-                self._turn(pipe, lambda: self._is_stopping)
-            self._shut_down()
+            try:
+                self._repair_rigs()
+                while not self._is_stopping:
+                    self._turn(pipe, lambda: self._is_stopping)
+            finally:
+                self._shut_down()
 
     def run_until(self, is_done: Callable[[], bool], deadline_ms: int) -> bool:
         """Work until a condition holds; for tests and for commands that wait. False when the time ran out."""
@@ -95,9 +99,9 @@ class Supervisor:
     def _turn(self, pipe: int, is_over: Callable[[], bool], deadline_ms: int | None = None) -> None:
         try:
             decided = self.run_once()
-        except TownError as error:
+        except (TownError, OSError, sqlite3.Error) as error:
             # Not knowing is not the same as having nothing to do: say so, and look again soon.
-            self._log.happened("CannotObserve", {"error": error.message})
+            self._log.happened("CannotObserve", {"error": str(error)})
             self._sleep(pipe, self._context.clock() + self._pause_ms(1), deadline_ms)
             return
         until = next((action.until_ms for action in decided if isinstance(action, Wait)), None)
@@ -109,12 +113,12 @@ class Supervisor:
             return
         try:
             self._performer.perform(action)
-        except (TownError, OSError) as error:
+        except (TownError, OSError, sqlite3.Error) as error:
             self._remember_failure(key(action), str(error))
             self._log.decided(action, f"failed: {error}")
         else:
-            # A reading has only begun: whether it goes well is known when it is collected.
-            if not isinstance(action, ConfirmLanded):
+            # A merge has only begun: whether it goes well is known when it is collected.
+            if not isinstance(action, MergeBatch | ConfirmLanded):
                 self._failures.pop(key(action), None)
             self._log.decided(action)
 
@@ -170,36 +174,41 @@ class Supervisor:
     # Merging
 
     def _start_merge(self, rig: str, batch: tuple[Candidate, ...], is_pushed: bool) -> None:
-        self._desk.start(rig, batch, is_pushed)
+        self._desk.start(Job(rig, batch, is_pushed))
 
     def _collect(self) -> None:
-        for rig, batch, result in self._desk.finished():
+        for job, result in self._desk.finished():
             if isinstance(result, Report):
-                self._record(rig, batch, result)
+                self._failures.pop(job.key, None)
+                self._record(job, result)
             elif not isinstance(result, GateError):
-                self._hold(rig, batch, f"the merge could not be done: {result}")
-                reading = ConfirmLanded(rig, tuple(candidate.bead for candidate in batch), "")
-                self._remember_failure(key(reading), str(result))
+                self._merge_failed(job, str(result))
 
-    def _record(self, rig: str, batch: tuple[Candidate, ...], report: Report) -> None:
+    def _record(self, job: Job, report: Report) -> None:
         for outcome in report.outcomes:
             try:
                 self._performer.record(outcome)
-                self._log.happened(type(outcome).__name__, {"rig": rig, "bead": outcome.bead})
+                self._log.happened(type(outcome).__name__, {"rig": job.rig, "bead": outcome.bead})
             except TownError as error:
                 self._log.happened("NotRecorded", {"bead": outcome.bead, "error": error.message})
         if any(isinstance(outcome, Landed) for outcome in report.outcomes):
             # The target is another one now: what was held may pass on it.
-            self._state.clear_hold(rig)
+            self._state.clear_hold(job.rig)
         if report.hold:
-            self._hold(rig, batch, report.hold)
+            recheck = self._context.config.supervision.hold_recheck * 1000
+            self._hold(job, report.hold, self._context.clock() + recheck)
 
-    def _hold(self, rig: str, batch: tuple[Candidate, ...], reason: str) -> None:
-        known = self._state.hold(rig)
-        until = self._context.clock() + self._context.config.supervision.hold_recheck * 1000
-        heads = frozenset(candidate.head for candidate in batch)
-        self._state.record_hold(rig, Hold(until, heads | (known.heads if known else frozenset()), reason))
-        self._log.happened("QueueHeld", {"rig": rig, "reason": reason})
+    def _merge_failed(self, job: Job, error: str) -> None:
+        """Note a merge that could not be done, as when the remote is out of reach; it is tried again after a pause."""
+        self._remember_failure(job.key, error)
+        if not job.is_pushed:
+            self._hold(job, f"the merge could not be done: {error}", self._failures[job.key].until_ms)
+
+    def _hold(self, job: Job, reason: str, until_ms: int) -> None:
+        known = self._state.hold(job.rig)
+        heads = frozenset(candidate.head for candidate in job.batch)
+        self._state.record_hold(job.rig, Hold(until_ms, heads | (known.heads if known else frozenset()), reason))
+        self._log.happened("QueueHeld", {"rig": job.rig, "reason": reason})
 
     # Beginning and end
 
@@ -249,6 +258,21 @@ class Supervisor:
         self._state.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A merge, or with `is_pushed` a reading back."""
+
+    rig: str
+    batch: tuple[Candidate, ...]
+    is_pushed: bool
+
+    @property
+    def key(self) -> str:
+        """Name the action this job is the work of, as failures are remembered."""
+        beads = tuple(candidate.bead for candidate in self.batch)
+        return key(ConfirmLanded(self.rig, beads, "") if self.is_pushed else MergeBatch(self.rig, beads, ""))
+
+
 class MergeDesk:
     """Runs merges in threads, one a rig. Threads touch git and gates; the ledger belongs to the supervisor's own."""
 
@@ -256,26 +280,26 @@ class MergeDesk:
         self._context = context
         self._threads = ThreadPoolExecutor(_MERGE_THREADS, thread_name_prefix="refinery")
         self._runners: dict[str, GateRunner] = {}
-        self._done: SimpleQueue[tuple[str, tuple[Candidate, ...], Report | Exception]] = SimpleQueue()
+        self._done: SimpleQueue[tuple[Job, Report | BaseException]] = SimpleQueue()
 
     @property
     def busy(self) -> frozenset[str]:
         """Name the rigs whose merge has not been collected."""
         return frozenset(self._runners)
 
-    def start(self, rig: str, batch: tuple[Candidate, ...], is_pushed: bool) -> None:
+    def start(self, job: Job) -> None:
         """Begin a merge."""
-        runner = self._runners[rig] = GateRunner(self._context.layout.rig(rig).gate_note)
-        future = self._threads.submit(self._merge, rig, batch, runner, is_pushed)
-        future.add_done_callback(lambda result: self._finish(rig, batch, result))
+        runner = self._runners[job.rig] = GateRunner(self._context.layout.rig(job.rig).gate_note)
+        future = self._threads.submit(self._work, job, runner)
+        future.add_done_callback(lambda result: self._finish(job, result))
 
-    def finished(self) -> Iterator[tuple[str, tuple[Candidate, ...], Report | Exception]]:
+    def finished(self) -> Iterator[tuple[Job, Report | BaseException]]:
         """Take the merges that have ended."""
         with suppress(Empty):
             while True:
-                found = self._done.get_nowait()
-                self._runners.pop(found[0], None)
-                yield found
+                job, result = self._done.get_nowait()
+                self._runners.pop(job.rig, None)
+                yield job, result
 
     def close(self) -> None:
         """Cancel what runs; a gate that is cut short says nothing about its candidate."""
@@ -283,20 +307,20 @@ class MergeDesk:
             runner.cancel()
         self._threads.shutdown()
 
-    def _merge(self, rig: str, batch: tuple[Candidate, ...], gates: GateRunner, is_pushed: bool) -> Report:
+    def _work(self, job: Job, gates: GateRunner) -> Report:
         state = RuntimeState(self._context.layout.state)
         try:
-            recheck = self._context.config.supervision.hold_recheck * 1000
-            config = self._context.rig_file(rig).rig
-            repo = self._context.rig(rig)
-            refinery = Refinery(repo, config, state, gates, self._context.clock, recheck)
-            return refinery.confirm(batch) if is_pushed else refinery.merge(batch)
+            refinery = self._refinery(job.rig, state, gates)
+            return refinery.confirm(job.batch) if job.is_pushed else refinery.merge(job.batch)
         finally:
             state.close()
 
-    def _finish(self, rig: str, batch: tuple[Candidate, ...], result: Future[Report]) -> None:
+    def _refinery(self, rig: str, state: RuntimeState, gates: GateRunner) -> Refinery:
+        recheck = self._context.config.supervision.hold_recheck * 1000
+        config = self._context.rig_file(rig).rig
+        return Refinery(self._context.rig(rig), config, state, gates, self._context.clock, recheck)
+
+    def _finish(self, job: Job, result: Future[Report]) -> None:
         error = result.exception()
-        if error is not None and not isinstance(error, Exception):
-            error = TownError(f"the merge was cut short: {error!r}")
-        self._done.put((rig, batch, error if error is not None else result.result()))
+        self._done.put((job, result.result() if error is None else error))
         self._context.wake()

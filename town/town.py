@@ -352,6 +352,10 @@ class Town:
             raise StateError(f"Bead {bead.short} was never handed in.", "gt resume gives it to its polecat.")
         return self._move(bead, Event.RETRY, {"reason": None})
 
+    def rescue_list(self, rig: str) -> Mapping[str, str]:
+        """List what was saved from being lost in a rig: ref to commit."""
+        return self._context.rig(rig).rescue_refs()
+
     def mq_release(self, rig: str) -> None:
         """Let a held queue go on, and forget which gates failed in it."""
         self._context.rig_file(rig)
@@ -373,6 +377,11 @@ class Town:
             sessions = state.open_sessions()
         name = self._context.config.town.name
         return TownStatus(name, self.running(), self.rig_list(), self._context.active_beads(), sessions)
+
+    def sessions(self, limit: int = 50) -> tuple[SessionRow, ...]:
+        """List the latest sessions, the newest first; transcripts lie at `layout.transcript(session.id)`."""
+        with self._state() as state:
+            return state.recent_sessions(limit)
 
     def running(self) -> int | None:
         """Tell the process id of the supervisor; None when the town is down."""

@@ -14,6 +14,7 @@ import pytest
 from tests.town.support import SHIM, World, git, make_world, show
 from town.config import Gate
 from town.drivers.process import identify, wait_end
+from town.errors import ConflictError
 from town.town import now_ms
 
 
@@ -22,6 +23,7 @@ def test_a_slung_bead_is_worked_on_tested_and_landed(tmp_path: Path) -> None:
     world.add_rig([Gate("has-log", "test -s worklog/*.md")])
     bead = world.sling("Write the log")
     world.settle(bead)
+    assert [row.bead for row in world.town.sessions()] == [bead.id]
     landed = world.ledger.get(bead.id)
     assert (landed.status, world.state(bead)) == ("closed", "landed"), world.transcripts()
     assert show(world.origin, f"worklog/{bead.short}.md") == "Write the log"
@@ -217,10 +219,23 @@ def test_down_ends_sessions_and_up_goes_on_with_their_work(tmp_path: Path) -> No
 
 def test_two_supervisors_cannot_run_one_town(tmp_path: Path) -> None:
     world = make_world(tmp_path)
-    process = start(world)
-    again = subprocess.run(
-        [sys.executable, str(SHIM), str(world.root), "up"], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, str(SHIM), str(world.root), "up"]
+    pid = world.town.up_detached(command)
+    with pytest.raises(ConflictError):
+        world.town.up_detached(command)
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (again.returncode, "up already" in again.stderr) == (1, True)
+    assert world.town.running() == pid
     assert world.town.down()
-    assert process.wait(10) == 0
+    assert world.town.running() is None
+
+
+def test_the_example_scenario_plays_in_two_sessions(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "script_agent" / "plan.toml"
+    world = make_world(tmp_path, {"plan.toml": example.read_text()})
+    world.add_rig(plan="plan.toml")
+    bead = world.sling("Greet")
+    world.settle(bead)
+    assert (world.state(bead), world.field(bead, "fence")) == ("landed", 2)
+    greeting = show(world.origin, f"greetings/{bead.short}.txt")
+    assert greeting == f"Hello from {world.field(bead, 'branch')}.\nDone on the second try: Greet"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from town.merge_queue import AGEING, Entry, Trial, Verdict, next_batch, order, score, sift
@@ -36,6 +36,7 @@ members = st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=8).map(tup
 broken_sets = st.lists(st.frozensets(st.sampled_from("abcdefgh"), min_size=1, max_size=3), max_size=4)
 
 
+@settings(deadline=None)
 @given(members, broken_sets)
 def test_blames_exactly_whom_testing_one_after_another_blames(batch: Trial, broken: list[frozenset[str]]) -> None:
     def passes(trial: Trial) -> bool:
@@ -45,6 +46,7 @@ def test_blames_exactly_whom_testing_one_after_another_blames(batch: Trial, brok
     assert verdict == one_after_another(batch, passes)
 
 
+@settings(deadline=None)
 @given(members, st.data())
 def test_whatever_the_gates_answer_nothing_lands_untested_and_nobody_is_lost(batch: Trial, data: st.DataObject) -> None:
     answers: dict[Trial, bool] = {}
@@ -85,6 +87,7 @@ def test_urgent_work_goes_first_and_the_longest_waiting_of_equals() -> None:
     assert [entry.id for entry in order(queue, 40)] == ["urgent", "early", "late"]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4), st.integers(0, 4))
 def test_nothing_waits_for_ever(waiting: int, newcomer: int) -> None:
     hours = 4 * 100 // AGEING + 1

@@ -15,6 +15,7 @@ from town.config import Gate
 from town.errors import ConfigError, ConflictError, LedgerError, NotFoundError, RefusedError, RigError, StateError
 from town.ledger import FieldValue, WorkBead
 from town.performer import token_hash
+from town.refinery import Refinery, Report
 from town.town import Town, now_ms
 
 
@@ -149,7 +150,7 @@ def test_an_unslung_bead_is_ready_again_and_its_commits_are_rescued(world: World
     freed = world.town.unsling(bead.id)
     assert (freed.status, freed.assignee, freed.fields["state"]) == ("open", None, "ready")
     world.town.supervisor().run_until(lambda: not tree.exists(), now_ms() + 10_000)
-    assert list(world.rig().rescue_refs().values()) == [head]
+    assert list(world.town.rescue_list("demo").values()) == [head]
 
 
 def test_a_person_can_send_back_retry_and_resume(world: World) -> None:
@@ -209,3 +210,70 @@ def test_status_of_a_town_that_is_down(world: World) -> None:
     assert (status.name, status.supervisor, status.needs_human) == ("test", None, ())
     assert replace(status.rigs[0], url="").agent == "script"
     assert not world.town.down()
+
+
+def test_a_bead_in_no_known_state_stops_nobody_else(world: World) -> None:
+    lost, tree = at_work(world, state="lost")
+    bead = world.sling("Work")
+    world.settle(bead)
+    assert world.state(bead) == "landed"
+    assert tree.is_dir()
+    assert {"bead": lost.id, "error": f"Bead {lost.short} is in no known state: 'lost'."} in [
+        line["payload"] for line in world.decisions()
+    ]
+
+
+def test_what_was_pushed_but_not_read_back_is_merged_and_lands_when_it_is_seen(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bead, tree = at_work(world)
+    commit(tree, "a.txt", "a")
+    world.town.done("demo/polecats/rust", "t")
+    with monkeypatch.context() as patch:
+        patch.setattr(Refinery, "reads_back", lambda self, commit: False)
+        patch.setattr(Refinery, "confirm", unreachable)
+        world.settle(bead, states=["merged"])
+        assert (world.state(bead), world.ledger.get(bead.id).status) == ("merged", "in_progress")
+        # The remote stays out of reach: tried again after a pause, not without end.
+        world.town.supervisor().run_until(lambda: False, now_ms() + 500)
+        tries = [line for line in world.decisions() if line["type"] == "ConfirmLanded"]
+        assert 1 <= len(tries) <= 2
+    world.settle(bead)
+    assert world.field(bead, "landed_commit") == git(world.origin, "rev-parse", "main")
+
+
+def unreachable(self: Refinery, batch: object) -> Report:
+    raise RigError("The remote is out of reach.")
+
+
+def test_what_was_pushed_and_is_gone_from_the_target_is_merged_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = git(world.origin, "rev-parse", "main")
+    bead, tree = at_work(world)
+    commit(tree, "a.txt", "a")
+    world.town.done("demo/polecats/rust", "t")
+    with monkeypatch.context() as patch:
+        patch.setattr(Refinery, "reads_back", lambda self, commit: False)
+        patch.setattr(Refinery, "confirm", unreachable)
+        world.settle(bead, states=["merged"])
+    git(world.origin, "update-ref", "refs/heads/main", before)
+    world.settle(bead)
+    assert world.state(bead) == "landed"
+    assert "Deferred" in {line["type"] for line in world.decisions()}
+
+
+def test_a_remote_out_of_reach_holds_the_queue_for_a_while(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    bead, tree = at_work(world)
+    commit(tree, "a.txt", "a")
+    world.town.done("demo/polecats/rust", "t")
+    with monkeypatch.context() as patch:
+        patch.setattr(Refinery, "merge", unreachable)
+        world.town.supervisor().run_until(lambda: world.town.rig_list()[0].hold is not None, now_ms() + 10_000)
+    (rig,) = world.town.rig_list()
+    assert rig.hold is not None
+    assert rig.hold.reason == "the merge could not be done: The remote is out of reach."
+    assert rig.hold.until_ms < now_ms() + 60_000
+    world.town.mq_release("demo")
+    world.settle(bead)
+    assert world.state(bead) == "landed"

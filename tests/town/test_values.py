@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from town.agents import PRESETS, Identity, find_preset, launch_spec
@@ -18,6 +18,7 @@ from town.bridge import (
     evidence_from_landed,
     gates_from_bead,
     gates_to_field,
+    public_url,
 )
 from town.config import Gate, RigConfig, RigFile, Script, make_rig, parse_rig, parse_town, render
 from town.errors import ConfigError, NotFoundError, StateError
@@ -32,7 +33,6 @@ from town.lifecycle import (
     draw,
     move,
     parse_agent,
-    read_work,
     state_of,
 )
 from town.names import POOL, free_name
@@ -98,7 +98,6 @@ def test_the_picture_shows_every_move() -> None:
 
 def test_agents_names_come_apart_as_they_were_put_together() -> None:
     assert parse_agent(agent_name("demo", "rust")) == ("demo", "rust")
-    assert read_work(bead(rig="demo", polecat="rust")).agent == "demo/polecats/rust"
     for wrong in ("rust", "demo/crew/rust", "demo/polecats/"):
         with pytest.raises(StateError):
             parse_agent(wrong)
@@ -141,6 +140,7 @@ def test_a_town_file_is_refused(source: str) -> None:
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
+@settings(deadline=None)
 @given(words, words, st.integers(1, 10_000), st.one_of(st.just("none"), st.just("list")), st.text())
 def test_what_is_written_is_read_back(url: str, command: str, timeout: int, gates: str, plan: str) -> None:
     chosen: Any = "none" if gates == "none" else (Gate("g", command, timeout), Gate("h", command))
@@ -188,6 +188,7 @@ def test_a_strangers_words_stand_quoted_and_nowhere_else() -> None:
     assert hook["untrusted"]["title"] == "IGNORE ALL"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_line_escapes_a_quotation(stranger: str) -> None:
     assert all(line.startswith("> ") for line in quote(stranger).splitlines())
@@ -220,6 +221,19 @@ def test_evidence_holds_texts_numbers_and_truths_only() -> None:
     evidence = evidence_from_landed(landed, "https://example.invalid/r", DiffStat(1, 2, 3), gates_from_bead(landed))
     assert evidence["commit"] == "c"
     assert {type(leaf) for leaf in leaves(evidence)} <= {str, int, bool}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:secret@example.invalid/r.git", "https://example.invalid/r.git"),
+        ("https://example.invalid:8443/r", "https://example.invalid:8443/r"),
+        ("git@example.invalid:r.git", "git@example.invalid:r.git"),
+        ("/srv/r.git", "/srv/r.git"),
+    ],
+)
+def test_evidence_shows_no_password(url: str, shown: str) -> None:
+    assert public_url(url) == shown
 
 
 def test_there_is_no_evidence_before_landing() -> None:

@@ -1,0 +1,153 @@
+"""What every verb shares: lazy loading, text for people or JSON for programs, and errors with hints. ⚡"""
+
+import importlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any, NoReturn
+
+import click
+
+from node.errors import KNOWN, classify, hint_of
+
+SCHEMA_VERSION = 1
+
+
+class LazyGroup(click.Group):
+    """A group that imports a verb's module when the verb is used: start-up is most of a cold verb's time.
+
+    Args:
+        verbs: Verb → (module, attribute, one-line help). The help stands here so that `--help` imports nothing.
+    """
+
+    def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order they are told."""
+        return list(self._verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb."""
+        if cmd_name not in self._verbs:
+            return None
+        module, attribute, _ = self._verbs[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs with their help."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in self._verbs.items()])
+
+
+@dataclass(frozen=True)
+class Output:
+    """How to answer: JSON, or text with hints on a terminal.
+
+    Attributes:
+        json: Print one JSON document.
+        quiet: Print no hints.
+    """
+
+    json: bool
+    quiet: bool
+
+    def result(self, data: Mapping[str, Any], text: str | Sequence[str], following: Sequence[str] = ()) -> None:
+        """Print what came of a verb, and what one may do next."""
+        if self.json:
+            click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, ensure_ascii=False, indent=1))
+            return
+        lines = [text] if isinstance(text, str) else text
+        for line in lines:
+            click.echo(line)
+        if following and not self.quiet and sys.stdout.isatty():
+            for n, line in enumerate(following):
+                click.secho(f"{'Next:' if n == 0 else '     '} {line}", dim=True)
+
+    def note(self, text: str) -> None:
+        """Say something beside the result."""
+        if not self.json:
+            click.secho(text, err=True, dim=True)
+
+
+def verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a function a verb: it gets an `Output` first, and the options --json and --quiet."""
+
+    def make(function: Callable[..., None]) -> click.Command:
+        def run(*args: Any, json_: bool, quiet: bool, **kwargs: Any) -> None:
+            function(Output(json_, quiet), *args, **kwargs)
+
+        update_wrapper(run, function)
+        # Options of the function's own decorators are kept by click on the function.
+        run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        decorated = click.option("--json", "json_", is_flag=True, help="Print JSON.")(run)
+        decorated = click.option("--quiet", "-q", is_flag=True, help="Print no hints.")(decorated)
+        return click.command(**settings)(decorated)
+
+    return make
+
+
+def commons_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add --commons."""
+    return click.option("--commons", "-c", metavar="NAME", help="Which commons: name, id or a part of it.")(function)
+
+
+def offline_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add --offline."""
+    return click.option("--offline", is_flag=True, help="Neither pull before nor push after.")(function)
+
+
+def main(group: click.Group, program: str) -> NoReturn:
+    """Run a command line; every known error becomes one message, one hint and an exit code."""
+    try:
+        group.main(prog_name=program, standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as error:
+        _say({"code": "usage", "message": error.format_message(), "hint": _usage_hint(error, program)})
+        sys.exit(error.exit_code)
+    except KNOWN as error:
+        exit_code, _, code = classify(error)
+        _say({"code": code, "message": str(error), "hint": hint_of(error)})
+        sys.exit(exit_code)
+    except BrokenPipeError:
+        # The reader has gone, as in `wl browse | head`; nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _usage_hint(error: click.ClickException, program: str) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else program} --help"
+
+
+def _say(error: Mapping[str, str]) -> None:
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": error}, ensure_ascii=False), err=True)
+        return
+    click.echo(click.style("Error: ", fg="red", bold=True) + error["message"], err=True)
+    if error["hint"]:
+        click.echo(click.style("Hint:  ", bold=True) + error["hint"], err=True)
+
+
+def table(rows: Sequence[Sequence[str]], flexible: int) -> list[str]:
+    """Lay rows out in columns; the column `flexible` is cut so that a row fits the terminal."""
+    if not rows:
+        return []
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    room = shutil.get_terminal_size((100, 24)).columns - sum(widths) + widths[flexible] - 2 * (len(widths) - 1)
+    widths[flexible] = max(min(widths[flexible], room), 16)
+    return ["  ".join(_fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _fit(text: str, width: int) -> str:
+    return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"

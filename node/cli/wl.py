@@ -1,0 +1,47 @@
+"""`wl`: the federation's command line."""
+
+import click
+
+from node.cli.common import LazyGroup, main as run
+
+VERBS = {
+    "create": ("node.cli.wl_commons", "create", "Found a commons."),
+    "join": ("node.cli.wl_commons", "join", "Follow a commons, from any node or git repository that holds it."),
+    "list": ("node.cli.wl_commons", "list_", "The commons followed here."),
+    "browse": ("node.cli.wl_items", "browse", "The board: what is wanted."),
+    "show": ("node.cli.wl_items", "show", "One item, whole."),
+    "post": ("node.cli.wl_work", "post", "Offer work."),
+    "claim": ("node.cli.wl_work", "claim", "Want an item; its home grants it."),
+    "release": ("node.cli.wl_work", "release", "Give an item up."),
+    "done": ("node.cli.wl_work", "done", "Hand work in, with evidence."),
+    "accept": ("node.cli.wl_work", "accept", "Take a submission; --stamp judges it too."),
+    "reject": ("node.cli.wl_work", "reject", "Refuse a submission, with the reason."),
+    "stamp": ("node.cli.wl_work", "stamp", "Judge accepted work."),
+    "close": ("node.cli.wl_work", "close", "End an item without a winner."),
+    "withdraw": ("node.cli.wl_work", "withdraw", "Take an offer back."),
+    "comment": ("node.cli.wl_work", "comment", "Say something under an item."),
+    "me": ("node.cli.wl_identity", "me", "Who I am, what I hold, what waits for me."),
+    "sheet": ("node.cli.wl_sheet", "sheet", "Character sheets: show, export, verify."),
+    "peer": ("node.cli.wl_peers", "peer", "With whom this node syncs: add, list, remove."),
+    "sync": ("node.cli.wl_peers", "sync", "Pull from and push to the peers."),
+    "serve": ("node.cli.wl_peers", "serve", "Serve git, pages and news to others."),
+    "fork": ("node.cli.wl_commons", "fork", "Found a commons that inherits this one's history."),
+    "init": ("node.cli.wl_identity", "init", "Make an identity (create and join do it too)."),
+    "verify": ("node.cli.wl_care", "verify", "Check every signature and chain again, from git."),
+    "doctor": ("node.cli.wl_care", "doctor", "Look for trouble; --fix mends what is safe to mend."),
+    "demo": ("node.cli.wl_demo", "demo", "Run the whole story on this machine: two nodes, a town, a stamp."),
+}
+
+
+@click.group(
+    cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="First steps: wl create \"Our Commons\"; wl post \"Fix the door\"; wl serve",
+)  # fmt: skip
+@click.version_option(package_name="wasteland-node")
+def wl() -> None:
+    """A board of work that belongs to nobody: signed, replicated over git, settled the same on every node."""
+
+
+def main() -> None:
+    """Run `wl`."""
+    run(wl, "wl")

@@ -1,0 +1,64 @@
+"""wl browse, wl show: reading the board. Kept light: these are the verbs that agents run all day."""
+
+import click
+
+from node import present, wiring
+from node.cli.common import Output, commons_option, table, verb
+from node.home import Home, locate
+from wanted import lifecycle, view
+from wanted.errors import BadItem
+
+STATUSES = (*lifecycle.STATUSES, lifecycle.IN_REVIEW, "all")
+_COLUMNS = ("id", "title", "status", "effort", "priority", "project", "skills", "poster", "holder", "provisional_holder")
+_QUERY = """SELECT entity, title, status, effort, priority, project, skills, poster, holder, provisional FROM items
+            WHERE (:status = 'all' OR status = :status) AND (:skill IS NULL OR ',' || skills || ',' LIKE :skill)
+              AND (:project IS NULL OR project = :project) AND (:search IS NULL OR title LIKE :search)
+            ORDER BY priority, created LIMIT :limit"""
+
+
+@verb()
+@commons_option
+@click.option("--status", type=click.Choice(STATUSES), default="open", show_default=True)
+@click.option("--skill", help="Only items that ask for this skill.")
+@click.option("--project")
+@click.option("--search", metavar="TEXT", help="Only titles that hold this.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+def browse(
+    output: Output, commons: str | None, status: str, skill: str | None, project: str | None, search: str | None,
+    limit: int,
+) -> None:  # fmt: skip
+    """The board: what is wanted."""
+    home = Home(locate())
+    chosen = home.choose(commons)
+    index = wiring.open_index(home, chosen)
+    place = {
+        "status": status, "skill": f"%,{skill},%" if skill else None, "project": project,
+        "search": f"%{search}%" if search else None, "limit": limit,
+    }  # fmt: skip
+    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in index.database.query(_QUERY, place)]
+    for row in rows:
+        row["skills"] = [each for each in row["skills"].split(",") if each]
+    cells = [(r["id"][:12], r["status"], r["effort"], r["title"] or "(no words held here)", ",".join(r["skills"])) for r in rows]  # fmt: skip
+    empty = "Nothing is open here." if status == "open" else f"Nothing is {status} here."
+    output.result(
+        {"commons": chosen, "items": rows},
+        table(cells, 3) or [empty],
+        [f"wl show {rows[0]['id'][:12]}", f"wl claim {rows[0]['id'][:12]}"] if rows else ['wl post "Title"'],
+    )
+    index.database.close()
+
+
+@verb()
+@click.argument("item")
+@commons_option
+def show(output: Output, item: str, commons: str | None) -> None:
+    """One item, whole: who, what was handed in, how it was judged."""
+    home = Home(locate())
+    index = wiring.open_index(home, home.choose(commons))
+    state = index.state("bead", index.resolve("bead", item))
+    found = view.read(state) if state else None
+    if found is None:
+        raise BadItem(f"{item} is not a wanted item", "See: wl browse")
+    handles = dict(index.database.query("SELECT entity, handle FROM actors"))
+    output.result({"item": present.item_json(index, found)}, present.item_lines(index, found, handles))
+    index.database.close()

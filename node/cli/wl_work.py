@@ -1,0 +1,260 @@
+"""wl post, claim, release, done, accept, reject, stamp, close, withdraw, comment: working on the board."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from node import present
+from node.cli.common import Output, commons_option, offline_option, verb
+from node.cli.wl_identity import ensure_identity
+from node.commons import Commons, Judgement
+from node.errors import Usage
+from node.home import Home, locate
+from wanted.errors import Taken
+from wanted.item import Evidence, Terms
+from wanted.ops.post import EFFORTS
+from wanted.view import ItemView
+
+WAIT_SECONDS = 60
+
+
+@contextmanager
+def in_step(output: Output, commons: str | None, offline: bool) -> Iterator[Commons]:
+    """Open the commons, pull before and push after; a peer that is down is mentioned and waits for the next sync."""
+    home = Home(locate())
+    ensure_identity(home, output)
+    with Commons(home, home.choose(commons)) as ours:
+        if not offline:
+            for result in ours.sync(push=False):
+                if result.error:
+                    output.note(f"{result.error}; your work is kept and goes out at the next sync")
+        yield ours
+        if not offline:
+            for result in ours.sync():
+                for name, reason in result.exchange.refused.items() if result.exchange else ():
+                    output.note(f"{result.peer.url} refused {name.rsplit('/', 1)[1][:12]}: {reason}")
+
+
+def tell(output: Output, ours: Commons, item: ItemView, first: str, *following: str) -> None:
+    """Print an item after a verb."""
+    lines = [first, *present.item_lines(ours.index, item, ours.handles())]
+    output.result({"item": present.item_json(ours.index, item)}, lines, following)
+
+
+@verb()
+@click.argument("title")
+@commons_option
+@offline_option
+@click.option("--description", "-d", default="", help="What is to be done, and how one sees that it is.")
+@click.option("--project")
+@click.option("--effort", type=click.Choice(EFFORTS), default="medium", show_default=True)
+@click.option("--priority", type=click.IntRange(0, 4), default=2, show_default=True, help="0 critical, 4 backlog.")
+@click.option("--skill", "skills", multiple=True, help="A skill that helps; repeat for more.")
+@click.option("--winners", type=click.IntRange(1, 100), default=1, show_default=True)
+@click.option("--competition", is_flag=True, help="Anyone may be accepted, no claim needed.")
+def post(
+    output: Output, title: str, commons: str | None, offline: bool, description: str, project: str | None,
+    effort: str, priority: int, skills: tuple[str, ...], winners: int, competition: bool,
+) -> None:  # fmt: skip
+    """Offer work."""
+    terms = Terms(
+        project=project, effort=effort, priority=priority, skills=tuple(sorted(set(skills))), dimensions=(),
+        winners=winners, competition=competition, checks=(), deadline=None,
+    )  # fmt: skip
+    with in_step(output, commons, offline) as ours:
+        item = ours.post(title, description, terms)
+        tell(output, ours, item, "Posted.", "wl serve   (so that others can join and claim it)")
+
+
+@verb()
+@click.argument("item")
+@commons_option
+@offline_option
+@click.option("--wait", is_flag=True, help="Wait until the item's home has granted it.")
+@click.option("--rig", help="Let this rig of my town do it; consents to the item's words reaching its agents.")
+def claim(output: Output, item: str, commons: str | None, offline: bool, wait: bool, rig: str | None) -> None:
+    """Want an item; its home grants it."""
+    with in_step(output, commons, offline) as ours:
+        found = ours.claim(item)
+    with Commons(ours.home, ours.id) as again:
+        found = _granted(again, found.id, WAIT_SECONDS if wait or rig else 0)
+        if rig is not None:
+            _hand_to_town(output, again, found, rig)
+            return
+        held = found.holder is not None and found.holder.actor == again.me
+        said = "Granted: it is yours." if held else "Claimed, unconfirmed until the item's home grants it."
+        tell(output, again, found, said, f"wl done {found.id[:12]} --commit SHA --repo URL")
+
+
+def _granted(ours: Commons, item: str, seconds: float) -> ItemView:
+    """Pull until the home has spoken, at most so long.
+
+    Raises:
+        Taken: It was granted to another.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        found = ours.item(item)
+        if found.holder is not None and found.holder.actor != ours.me:
+            raise Taken("the item was granted to another", "wl browse shows what is open.")
+        if found.holder is not None or time.monotonic() >= until:
+            return found
+        time.sleep(0.3)
+        ours.sync(push=False)
+
+
+def _hand_to_town(output: Output, ours: Commons, item: ItemView, rig: str) -> None:
+    # The town is imported only where one is asked for: it doubles the start-up of a claim.
+    from node.townhall import take_on  # noqa: PLC0415 - start-up time, see above
+
+    bead = take_on(ours, item, rig)
+    output.result(
+        {"item": present.item_json(ours.index, item), "bead": bead.id, "rig": rig},
+        [f"Rig {rig} works on it as bead {bead.short}."],
+        ["gt status", "gt mq list"],
+    )
+
+
+@verb()
+@click.argument("item")
+@commons_option
+@offline_option
+def release(output: Output, item: str, commons: str | None, offline: bool) -> None:
+    """Give an item up."""
+    with in_step(output, commons, offline) as ours:
+        tell(output, ours, ours.release(item), "Released.", "wl browse")
+
+
+@verb()
+@click.argument("item")
+@commons_option
+@offline_option
+@click.option("--commit", help="The commit that does it.")
+@click.option("--repo", default="", help="Where the commit is: a URL.")
+@click.option("--url", "urls", multiple=True, help="An address that shows it; repeat for more.")
+@click.option("--summary", "-m", default="", help="What was done, in your words.")
+def done(
+    output: Output, item: str, commons: str | None, offline: bool, commit: str | None, repo: str,
+    urls: tuple[str, ...], summary: str,
+) -> None:  # fmt: skip
+    """Hand work in, with evidence."""
+    evidence: list[Evidence] = [{"kind": "url", "url": url} for url in urls]
+    if commit:
+        evidence.insert(0, {"kind": "git_commit", "commit": commit, "repo": repo})
+    with in_step(output, commons, offline) as ours:
+        tell(output, ours, ours.submit(item, evidence, summary), "Handed in.", "wl sync   (to see how it was judged)")
+
+
+def judging(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a stamp."""
+    for option in reversed(
+        (
+            click.option("--quality", type=click.IntRange(0, 5)),
+            click.option("--reliability", type=click.IntRange(0, 5)),
+            click.option("--creativity", type=click.IntRange(0, 5)),
+            click.option("--title", help="What you would say of it in one line."),
+            click.option("--confidence", type=click.IntRange(0, 100), default=80, show_default=True),
+            click.option(
+                "--severity", type=click.Choice(["leaf", "branch", "root"]), default="leaf", show_default=True,
+                help="How much the work mattered; root is the most.",
+            ),
+            click.option("--skill", "skills", multiple=True, help="A skill it took; repeat for more."),
+            click.option("--message", "-m", default="", help="More words."),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def judgement(
+    *, quality: int | None, reliability: int | None, creativity: int | None, title: str | None, confidence: int,
+    severity: str, skills: tuple[str, ...], message: str,
+) -> Judgement:  # fmt: skip
+    """Put the options of a stamp together; without any score, it is an honest four for quality."""
+    given = {"quality": quality, "reliability": reliability, "creativity": creativity}
+    dims = {name: score for name, score in given.items() if score is not None}
+    if not dims:
+        raise Usage("a stamp needs a score", "Give --quality, --reliability or --creativity, each 0 to 5.")
+    return Judgement(title or "Accepted work", dims, confidence, severity, skills, message)
+
+
+@verb()
+@click.argument("item")
+@commons_option
+@offline_option
+@click.option("--submission", metavar="ID", help="Which one, where several wait.")
+@click.option("--stamp", "with_stamp", is_flag=True, help="Judge it at once.")
+@judging
+def accept(
+    output: Output, item: str, commons: str | None, offline: bool, submission: str | None, with_stamp: bool,
+    **scores: object,
+) -> None:  # fmt: skip
+    """Take a submission as what was asked for; --stamp judges it too."""
+    said = judgement(**scores) if with_stamp else None  # type: ignore[arg-type]
+    with in_step(output, commons, offline) as ours:
+        found = ours.accept(item, submission, said)
+        words = "Accepted and stamped." if with_stamp else "Accepted."
+        tell(output, ours, found, words, *(() if with_stamp else (f"wl stamp {found.id[:12]} --quality 4",)))
+
+
+@verb()
+@click.argument("item")
+@commons_option
+@offline_option
+@click.option("--submission", metavar="ID", help="Which one, where several were accepted.")
+@judging
+def stamp(
+    output: Output, item: str, commons: str | None, offline: bool, submission: str | None, **scores: object
+) -> None:  # fmt: skip
+    """Judge accepted work."""
+    said = judgement(**scores)  # type: ignore[arg-type]
+    with in_step(output, commons, offline) as ours:
+        tell(output, ours, ours.stamp(item, submission, said), "Stamped.")
+
+
+@verb()
+@click.argument("item")
+@commons_option
+@offline_option
+@click.option("--submission", metavar="ID", help="Which one, where several wait.")
+@click.option("--reason", "-m", required=True, help="What is missing.")
+@click.option("--final", is_flag=True, help="Take the item from its holder too.")
+def reject(
+    output: Output, item: str, commons: str | None, offline: bool, submission: str | None, reason: str, final: bool
+) -> None:  # fmt: skip
+    """Refuse a submission, with the reason."""
+    with in_step(output, commons, offline) as ours:
+        tell(output, ours, ours.reject(item, submission, reason, final=final), "Rejected.")
+
+
+@verb()
+@click.argument("item")
+@commons_option
+@offline_option
+def close(output: Output, item: str, commons: str | None, offline: bool) -> None:
+    """End an item without a winner."""
+    with in_step(output, commons, offline) as ours:
+        tell(output, ours, ours.end(item, "wanted.close"), "Closed.")
+
+
+@verb()
+@click.argument("item")
+@commons_option
+@offline_option
+def withdraw(output: Output, item: str, commons: str | None, offline: bool) -> None:
+    """Take an offer back."""
+    with in_step(output, commons, offline) as ours:
+        tell(output, ours, ours.end(item, "wanted.withdraw"), "Withdrawn.")
+
+
+@verb()
+@click.argument("item")
+@click.argument("text")
+@commons_option
+@offline_option
+def comment(output: Output, item: str, text: str, commons: str | None, offline: bool) -> None:
+    """Say something under an item."""
+    with in_step(output, commons, offline) as ours:
+        tell(output, ours, ours.comment(item, text), "Said.")

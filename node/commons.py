@@ -1,0 +1,261 @@
+"""A commons as its members work with it: every verb, once, for the command line, HTTP and pages alike. ⚡"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from beads.errors import NotFound, RemoteError
+from beads.git_store import GitStore
+from beads.index import Index
+from beads.ledger import Author, Draft, Ledger
+from beads.op import Op
+from beads.remote import GitRemote, Limits
+from beads.sync import Exchange, Syncer
+from node import wiring
+from node.home import Home, Peer
+from stamps.sheet import EarnedStamp
+from wanted import board, policy, portable, view
+from wanted.item import Evidence, Terms
+from wanted.view import ItemView
+
+QUICK = Limits(connect_s=3.0, total_s=20.0)
+"""Before and after a verb: a peer that is down must not make people wait."""
+
+
+class Judgement(NamedTuple):
+    """What a validator says of a piece of work."""
+
+    title: str
+    dims: Mapping[str, int]
+    confidence: int
+    severity: str
+    skills: Sequence[str]
+    message: str
+
+
+class PeerResult(NamedTuple):
+    """What came of a sync with one peer: an exchange, or why there was none."""
+
+    peer: Peer
+    exchange: Exchange | None
+    error: str = ""
+
+
+class Commons:
+    """One commons on this node.
+
+    Args:
+        author: Who writes, or None for reading only.
+    """
+
+    def __init__(self, home: Home, commons: str, author: Author | None = None) -> None:
+        self.home = home
+        self.id = commons
+        self.ledger: Ledger = wiring.open_ledger(home, commons)
+        self._author = author
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give what is open back."""
+        self.ledger.close()
+
+    @property
+    def index(self) -> Index:
+        """The folded state."""
+        return self.ledger.index
+
+    @property
+    def author(self) -> Author:
+        """Who writes; loads the device key at first use."""
+        if self._author is None:
+            self._author = wiring.author(self.home)
+        return self._author
+
+    @property
+    def me(self) -> str:
+        """My SCID."""
+        return self.home.key_log().scid
+
+    # -- the board ---------------------------------------------------------------------------------------------
+
+    def item(self, item: str) -> ItemView:
+        """Return an item by its id or a unique prefix."""
+        return board.load(self.ledger, item)
+
+    def post(self, title: str, description: str, terms: Terms) -> ItemView:
+        """Offer work."""
+        (op,) = self._write(lambda _: board.post(title, description, terms))
+        return self.item(op.id)
+
+    def claim(self, item: str) -> ItemView:
+        """Want an item; where this node is its home, the grant follows at once."""
+        return self._on(item, lambda it: board.claim(it, self.author.actor))
+
+    def release(self, item: str) -> ItemView:
+        """Give an item up."""
+        return self._on(item, lambda it: board.release(it, self.author.actor))
+
+    def submit(self, item: str, evidence: Sequence[Evidence], summary: str) -> ItemView:
+        """Hand work in."""
+        return self._on(item, lambda it: board.submit(it, self.author.actor, evidence, summary))
+
+    def accept(self, item: str, submission: str | None, judgement: Judgement | None) -> ItemView:
+        """Take a submission as what was asked for, and stamp it if there is a judgement."""
+        before = self.item(item)
+        after = self._on(before.id, lambda it: board.accept(it, self._log, submission))
+        if judgement is not None:
+            new = {a.submission for a in after.accepted} - {a.submission for a in before.accepted}
+            return self.stamp(after.id, next(iter(new)), judgement)
+        return after
+
+    def stamp(self, item: str, submission: str | None, judgement: Judgement) -> ItemView:
+        """Judge accepted work; without a submission named, the only accepted one."""
+
+        def make(it: ItemView) -> list[Draft]:
+            chosen = submission or _only_accepted(it)
+            return board.stamp(
+                it, chosen, self.author.signer, title=judgement.title, dims=judgement.dims,
+                confidence=judgement.confidence, severity=judgement.severity, skills=judgement.skills,
+                message=judgement.message,
+            )  # fmt: skip
+
+        return self._on(item, make)
+
+    def reject(self, item: str, submission: str | None, reason: str, *, final: bool) -> ItemView:
+        """Refuse a submission."""
+        return self._on(item, lambda it: board.reject(it, self._log, submission, reason, final=final))
+
+    def end(self, item: str, op: str) -> ItemView:
+        """Close or withdraw an item."""
+        return self._on(item, lambda it: board.end(it, self._log, op))
+
+    def comment(self, item: str, text: str) -> ItemView:
+        """Say something under an item."""
+        return self._on(item, lambda it: [Draft("bead.comment", {"bead": it.id}, {"text": text})])
+
+    def profile(self, handle: str, links: Sequence[str] = ()) -> None:
+        """Say how I want to be called here."""
+        self._write(lambda _: [Draft("profile", {"handle": handle, "links": list(links)})])
+
+    def settle(self) -> list[policy.Decision]:
+        """Decide, as a home, what the policy says: grants, releases, expiries."""
+        made: list[policy.Decision] = []
+
+        def make(ledger: Ledger) -> list[Draft]:
+            items = [item for item in map(self._load, self._undecided()) if item is not None]
+            made.extend(policy.decide(items, self._log, wiring.now_ms(), self.home.config.policy, {}))
+            return [board.decided(decision) for decision in made]
+
+        if self._undecided():
+            self._write(make)
+        return made
+
+    def _undecided(self) -> list[str]:
+        sql = """SELECT entity FROM items WHERE home = :home AND status IN ('open', 'claimed', 'in_review')
+                 AND (claims > 0 OR holder IS NOT NULL)"""
+        return [row[0] for row in self.index.database.query(sql, {"home": self._log})]
+
+    def _load(self, item: str) -> ItemView | None:
+        state = self.index.state("bead", item)
+        return view.read(state) if state else None
+
+    @property
+    def _log(self) -> str:
+        return self.author.log(self.id)
+
+    def _on(self, item: str, make: Callable[[ItemView], list[Draft]]) -> ItemView:
+        chosen = self.item(item).id
+        self._write(lambda ledger: make(board.load(ledger, chosen)))
+        if self.item(chosen).home == self._log:
+            self.settle()
+        return self.item(chosen)
+
+    def _write(self, make: Callable[[Ledger], Sequence[Draft]]) -> list[Op]:
+        return self.ledger.write(self.author, make)
+
+    # -- stamps ------------------------------------------------------------------------------------------------
+
+    def earned(self, actor: str) -> list[EarnedStamp]:
+        """Return the stamps that an actor has earned here."""
+        return earned(self.index, self.id, actor)
+
+    # -- peers -------------------------------------------------------------------------------------------------
+
+    def sync_with(self, peer: Peer, timing: Limits, *, pull: bool = True, push: bool = True) -> Exchange:
+        """Sync with one peer.
+
+        Raises:
+            RemoteError: It cannot be reached or misbehaves as a whole.
+        """
+        store = self.ledger.store
+        assert isinstance(store, GitStore)
+        syncer = Syncer(self.ledger, store, GitRemote(peer.url, timing))
+        return syncer.sync(pull=pull and peer.pull, push=push and peer.push)
+
+    def sync(self, timing: Limits = QUICK, *, pull: bool = True, push: bool = True) -> list[PeerResult]:
+        """Sync with every peer; one that fails does not keep the others waiting for good."""
+        results: list[PeerResult] = []
+        for peer in self.home.peers(self.id):
+            try:
+                results.append(PeerResult(peer, self.sync_with(peer, timing, pull=pull, push=push)))
+            except RemoteError as error:
+                results.append(PeerResult(peer, None, str(error)))
+        return results
+
+    def handles(self) -> dict[str, str]:
+        """Return the names that actors have given themselves."""
+        return {row[0]: row[1] for row in self.index.database.query("SELECT entity, handle FROM actors")}
+
+    def find_actor(self, wanted: str) -> str:
+        """Return the actor meant: `me`, a SCID or its start, or a handle.
+
+        Raises:
+            NotFound: There is none, or several have the name.
+        """
+        return find_actor(self.index, wanted, self.me)
+
+
+def find_actor(index: Index, wanted: str, me: str) -> str:
+    """Return the actor meant; see `Commons.find_actor`."""
+    if wanted == "me":
+        return me
+    known = index.database.query("SELECT entity, handle FROM actors")
+    fits = [actor for actor, handle in known if actor == wanted or handle == wanted]
+    fits = fits or [actor for actor, _ in known if actor.startswith(wanted)]
+    if len(fits) != 1:
+        what = "no actor" if not fits else "several actors go by"
+        raise NotFound(f"{what} {wanted}", "Give the start of the SCID; wl show ITEM prints them.")
+    return str(fits[0])
+
+
+def earned(index: Index, commons: str, actor: str) -> list[EarnedStamp]:
+    """Return the stamps that an actor has earned in a commons."""
+    rows = index.database.query("SELECT DISTINCT entity FROM stamps WHERE subject = :actor", {"actor": actor})
+    found: list[EarnedStamp] = []
+    for (entity,) in rows:
+        state = index.state("bead", entity)
+        item = view.read(state) if state else None
+        found += (
+            [portable.earned(commons, item, stamp) for stamp in item.stamps if stamp.subject == actor] if item else []
+        )
+    return found
+
+
+def _only_accepted(item: ItemView) -> str:
+    if len(item.accepted) != 1:
+        what = "nothing was accepted yet" if not item.accepted else "several submissions were accepted"
+        raise NotFound(what, "Name one: --submission ID")
+    return item.accepted[0].submission
+
+
+def open_commons(home: Home, wanted: str | None) -> AbstractContextManager[Commons]:
+    """Open the commons meant; see `Home.choose`."""
+    return Commons(home, home.choose(wanted))

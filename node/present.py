@@ -1,0 +1,128 @@
+"""Items and actors as text and as JSON: one shape for every verb and the API."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from beads import ids
+from beads.index import Index
+from stamps.sheet import Sheet
+from wanted.view import ItemView
+
+
+def texts(index: Index, item: ItemView) -> dict[str, str]:
+    """Return an item's title and description; "" where its words are not held."""
+    return {name: index.prose(op).get(name, "") for name, op in item.prose.items()}
+
+
+def item_json(index: Index, item: ItemView) -> dict[str, Any]:
+    """Return an item as JSON."""
+    prose = texts(index, item)
+    return {
+        "id": item.id,
+        "title": prose.get("title", ""),
+        "description": prose.get("description", ""),
+        "status": item.shown_status,
+        "poster": item.poster,
+        "holder": item.holder.actor if item.holder else None,
+        "until": item.holder.until if item.holder else None,
+        "provisional_holder": item.provisional,
+        "confirmed": item.holder is not None,
+        "claimers": item.claimers,
+        "project": item.terms.project,
+        "effort": item.terms.effort,
+        "priority": item.terms.priority,
+        "skills": list(item.terms.skills),
+        "winners": item.terms.winners,
+        "competition": item.terms.competition,
+        "submissions": [
+            {"id": op, "actor": s.actor, "evidence": list(s.evidence), "accepted": item.accepted_of(op) is not None}
+            for op, s in item.submissions.items()
+        ],
+        "accepted": [{"submission": a.submission, "actor": a.actor, "op": a.op} for a in item.accepted],
+        "stamps": [
+            {"op": s.op, "author": s.author, "subject": s.subject, "title": s.title, "dims": dict(s.dims),
+             "confidence": s.confidence, "severity": s.severity, "skills": list(s.skills)}
+            for s in item.stamps
+        ],
+    }  # fmt: skip
+
+
+def item_lines(index: Index, item: ItemView, handles: Mapping[str, str]) -> list[str]:
+    """Return an item as text."""
+    prose = texts(index, item)
+    lines = [
+        f"{ids.short(item.id)}  {prose.get('title', '') or '(no words held here)'}",
+        f"  status      {item.shown_status}",
+        f"  posted by   {name(item.poster, handles)}, {day(item.created.ms)}",
+    ]
+    if item.holder is not None:
+        lines.append(f"  held by     {name(item.holder.actor, handles)} until {day(item.holder.until)}")
+    elif item.provisional is not None:
+        lines.append(f"  claimed by  {name(item.provisional, handles)} (unconfirmed until its home grants it)")
+    if item.terms.skills:
+        lines.append(f"  skills      {', '.join(item.terms.skills)}")
+    for op, submission in item.submissions.items():
+        verdict = "accepted" if item.accepted_of(op) else "waits" if op in item.unjudged else "rejected"
+        lines.append(f"  submission  {ids.short(op)} by {name(submission.actor, handles)}: {verdict}")
+        lines += [f"              {evidence_line(evidence)}" for evidence in submission.evidence]
+    for stamp in item.stamps:
+        scores = ", ".join(f"{dimension} {score}/5" for dimension, score in stamp.dims)
+        lines.append(f"  stamp       {scores} by {name(stamp.author, handles)}: {stamp.title}")
+    if prose.get("description"):
+        lines += ["", *(f"  {line}" for line in prose["description"].splitlines())]
+    return lines
+
+
+def evidence_line(evidence: Mapping[str, str | int | bool]) -> str:
+    """Return a piece of evidence on one line."""
+    rest = "  ".join(f"{key}={value}" for key, value in evidence.items() if key != "kind")
+    return f"{evidence.get('kind')}: {rest}"
+
+
+def name(actor: str, handles: Mapping[str, str]) -> str:
+    """Show an actor as handle and a piece of the SCID: a handle alone proves nothing."""
+    return f"{handles[actor]} ·{actor[-6:]}" if handles.get(actor) else actor[:12]
+
+
+def sheet_json(sheet: Sheet, commons: Mapping[str, str]) -> dict[str, Any]:
+    """Return a character sheet as JSON."""
+    return {
+        "subject": sheet.subject,
+        "stamps": sheet.stamps,
+        "issuers": sheet.issuers,
+        "items": sheet.items,
+        "dimensions": {
+            dimension: {"mean": score.mean, "count": score.count, "issuers": score.issuers}
+            for dimension, score in sheet.dimensions.items()
+        },
+        "severities": dict(sheet.severities),
+        "skills": dict(sheet.skills),
+        "commons": [{"id": i, "name": commons.get(i, ""), "stamps": n} for i, n in sheet.commons.items()],
+        "timeline": [
+            {"op": s.op, "title": s.title, "issuer": s.issuer, "item": s.item, "commons": s.commons,
+             "dims": dict(s.dims), "severity": s.severity, "time_ms": s.time_ms}
+            for s in sheet.timeline
+        ],
+    }  # fmt: skip
+
+
+def sheet_lines(sheet: Sheet, who: str, commons: Mapping[str, str], handles: Mapping[str, str]) -> list[str]:
+    """Return a character sheet as text."""
+    if not sheet.timeline:
+        return [f"{who}: no stamps yet"]
+    lines = [f"{who}: {sheet.stamps} stamp(s) from {sheet.issuers} issuer(s) over {sheet.items} item(s)"]
+    for dimension, score in sheet.dimensions.items():
+        lines.append(f"  {dimension:<12} {score.mean:.1f}/5  ({score.count} from {score.issuers} issuer(s))")
+    if sheet.skills:
+        lines.append(f"  skills       {', '.join(f'{skill} ×{n}' for skill, n in sheet.skills.items())}")
+    for origin, n in sheet.commons.items():
+        lines.append(f"  earned in    {commons.get(origin, '')} {origin[:20]}…: {n}")
+    for stamp in sheet.timeline:
+        lines.append(f"  {day(stamp.time_ms)}  {stamp.title} ({stamp.severity}, by {name(stamp.issuer, handles)})")
+    return lines
+
+
+def day(ms: int) -> str:
+    """Show a date, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,1 @@
+"""The node's windows for people: server-rendered pages that work without script."""

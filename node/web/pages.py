@@ -1,0 +1,187 @@
+"""The pages: boards, items, actors. ⚡ (templates are read from the package)"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from beads.errors import NotFound
+from beads.index import Index
+from beads.rules import Entity
+from node.commons import earned
+from node.errors import classify, hint_of
+from node.http.keeper import Keeper
+from stamps import sheet
+from wanted import lifecycle, view
+from wanted.view import ItemView
+
+PAGE = 50
+FOLDER = Path(__file__).parent
+TABS = (lifecycle.OPEN, lifecycle.CLAIMED, lifecycle.IN_REVIEW, lifecycle.COMPLETED, lifecycle.WITHDRAWN)
+_ITEMS = """SELECT entity, title, status, effort, project, skills, poster, holder, provisional, created FROM items
+            WHERE status = :status AND title LIKE :like ESCAPE '\\' ORDER BY priority, created DESC
+            LIMIT :limit OFFSET :offset"""
+_COLUMNS = ("id", "title", "status", "effort", "project", "skills", "poster", "holder", "provisional", "created")
+
+
+class Pages:
+    """The pages of one node."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._templates = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True)
+        )
+        self._templates.filters.update(day=_day, moment=_moment)
+
+    def routes(self) -> list[Route | Mount]:
+        """Return the routes of the pages."""
+        return [
+            Route("/", self.home),
+            Route("/c/{commons}", self.board),
+            Route("/c/{commons}/items/{item}", self.item),
+            Route("/c/{commons}/actors/{actor}", self.actor),
+            Mount("/static", StaticFiles(directory=FOLDER / "static")),
+        ]
+
+    async def home(self, request: Request) -> Response:
+        """The commons of this node; the board at once where there is just one."""
+        public = self._keeper.public()
+        if len(public) == 1:
+            return RedirectResponse(f"/c/{public[0]}", 303)
+        names = self._keeper.home.commons()
+        rows = [{"id": c, "name": names[c].name, **_totals(self._keeper.index(c))} for c in public]
+        return self._page(request, "home.html", None, rows=rows)
+
+    async def board(self, request: Request) -> Response:
+        """One commons' items, by status."""
+        commons, index = self._open(request)
+        status = request.query_params.get("status", lifecycle.OPEN)
+        page = max(_number(request.query_params.get("page")), 1)
+        query = request.query_params.get("q", "")[:200]
+        like = "%" + query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        place = {"status": status, "like": like, "limit": PAGE + 1, "offset": (page - 1) * PAGE}
+        rows = [dict(zip(_COLUMNS, row, strict=True)) for row in index.database.query(_ITEMS, place)]
+        for row in rows:
+            row["skills"] = [skill for skill in row["skills"].split(",") if skill]
+        found: dict[str, int] = dict(index.database.query("SELECT status, count(*) FROM items GROUP BY status"))
+        counts = [(name, found.get(name, 0)) for name in TABS]
+        return self._page(
+            request, "board.html", commons, items=rows[:PAGE], more=len(rows) > PAGE, counts=counts, status=status,
+            q=query, page=page,
+        )  # fmt: skip
+
+    async def item(self, request: Request) -> Response:
+        """One item: who, what was handed in, who judged it how, and everything that happened."""
+        commons, index = self._open(request)
+        state = index.state("bead", index.resolve("bead", request.path_params["item"]))
+        item = view.read(state) if state else None
+        if item is None or state is None:
+            raise NotFound("no such item")
+        texts = {name: index.prose(op).get(name, "") for name, op in item.prose.items()}
+        return self._page(
+            request, "item.html", commons, item=item, title=texts.get("title", ""),
+            description=texts.get("description", ""), submissions=_submissions(index, item),
+            stamps=_stamps(index, item), history=_history(index, item),
+            comments=[{"text": index.prose(op).get("text", ""), "actor": who} for op, who in state["comments"]],
+        )  # fmt: skip
+
+    async def actor(self, request: Request) -> Response:
+        """One actor's stamps in one commons."""
+        commons, index = self._open(request)
+        actor = request.path_params["actor"]
+        if index.state("actor", actor) is None:
+            raise NotFound("no such actor in this commons")
+        found = sheet.fold(actor, earned(index, commons["id"], actor))
+        return self._page(request, "actor.html", commons, actor=actor, sheet=found)
+
+    def error(self, request: Request, error: Exception) -> Response:
+        """Say what is wrong, as a page, or as JSON to a program."""
+        _, status, code = classify(error)
+        if "text/html" not in request.headers.get("accept", ""):
+            problem = {"type": "about:blank", "title": str(error), "status": status, "code": code}
+            return JSONResponse(problem | {"hint": hint_of(error)}, status, media_type="application/problem+json")
+        return self._page(request, "error.html", None, status, message=str(error), hint=hint_of(error))
+
+    def _open(self, request: Request) -> tuple[dict[str, str], Index]:
+        commons = request.path_params["commons"]
+        if self._keeper.repository(commons, request.headers) is None:
+            raise NotFound("no such commons on this node")
+        return {"id": commons, "name": self._keeper.home.commons()[commons].name}, self._keeper.index(commons)
+
+    def _page(
+        self,
+        request: Request,
+        template: str,
+        commons: Mapping[str, str] | None,
+        status_code: int = 200,
+        /,
+        **values: Any,
+    ) -> HTMLResponse:
+        handles = (
+            self._keeper.index(commons["id"]).database.query("SELECT entity, handle FROM actors") if commons else []
+        )
+        known = {actor: handle for actor, handle in handles if handle}
+        self._templates.filters["who"] = lambda actor: named(actor, known)
+        base = f"{request.url.scheme}://{request.url.netloc}"
+        text = self._templates.get_template(template).render(
+            commons=commons, base=base, status=values.pop("status", status_code), **values
+        )
+        return HTMLResponse(text, status_code)
+
+
+def named(actor: str, handles: Mapping[str, str]) -> str:
+    """Show an actor as handle and a piece of the SCID, because a handle alone proves nothing."""
+    return f"{handles[actor]} ·{actor[-6:]}" if actor in handles else f"{actor[:10]}…"
+
+
+def _submissions(index: Index, item: ItemView) -> list[dict[str, Any]]:
+    rejected = {r.submission for r in item.rejected}
+    found = []
+    for op, s in sorted(item.submissions.items(), key=lambda pair: pair[1].hlc):
+        verdict = "accepted" if item.accepted_of(op) else "rejected" if op in rejected else "waiting"
+        found.append(
+            {"op": op, "actor": s.actor, "evidence": s.evidence, "verdict": verdict, "created": s.hlc.ms,
+             "summary": index.prose(op).get("summary", "")}
+        )  # fmt: skip
+    return found
+
+
+def _stamps(index: Index, item: ItemView) -> list[dict[str, Any]]:
+    return [
+        {"title": s.title, "dims": s.dims, "author": s.author, "subject": s.subject, "severity": s.severity,
+         "confidence": s.confidence, "hlc": s.hlc, "message": index.prose(s.op).get("message", "")}
+        for s in item.stamps
+    ]  # fmt: skip
+
+
+def _history(index: Index, item: ItemView) -> list[dict[str, Any]]:
+    ignored: dict[str, str] = dict(index.database.query("SELECT op, rule FROM ignored WHERE entity = :id", {"id": item.id}))
+    return [
+        {"t": live.op.t, "actor": live.actor, "ms": live.op.hlc.ms, "op": live.op.id,
+         "ignored": ignored.get(live.op.id)}
+        for live in index.ops_of(Entity("bead", item.id))
+    ]  # fmt: skip
+
+
+def _totals(index: Index) -> dict[str, int]:
+    rows: dict[int, int] = dict(index.database.query("SELECT status = 'open', count(*) FROM items GROUP BY status = 'open'"))
+    return {"open": rows.get(1, 0), "total": sum(rows.values())}
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 7 else 1
+
+
+def _day(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%-d %b %Y")
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

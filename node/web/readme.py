@@ -1,0 +1,34 @@
+"""The generated README that a plain `git clone` of a commons shows: the board as Markdown."""
+
+from beads.index import Index
+
+SHOWN = 200
+
+
+def render(name: str, commons: str, index: Index) -> str:
+    """Return the board of a commons as Markdown."""
+    rows = index.database.query(
+        """SELECT i.entity, i.title, i.status, i.effort, COALESCE(a.handle, ''), i.poster FROM items i
+           LEFT JOIN actors a ON a.entity = i.poster
+           ORDER BY i.status IN ('completed', 'withdrawn'), i.priority, i.created LIMIT :n""",
+        {"n": SHOWN},
+    )
+    lines = [
+        f"# {_cell(name)}",
+        "",
+        f"The board of the commons `{commons}`, generated; the signed operations are under `refs/wl/{commons}/`.",
+        "Follow it with `wl join` and the address that this was cloned from.",
+        "",
+        "| item | title | status | effort | by |",
+        "|---|---|---|---|---|",
+        *(f"| `{i[:12]}` | {_cell(t)} | {s} | {e} | {_cell(h or p[:12])} |" for i, t, s, e, h, p in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Quote strangers' words so that they cannot leave their cell of the table."""
+    kept = "".join(c for c in text if c.isprintable())
+    for mark in "\\`*_[]<>|#!":
+        kept = kept.replace(mark, "\\" + mark)
+    return kept
