@@ -42,7 +42,7 @@ class GitStore:
         self.prefix = f"refs/wl/{self._commons}/"
 
     @classmethod
-    def create(cls, path: Path, genesis: bytes) -> "GitStore":
+    def create(cls, path: Path, genesis: bytes, cut: bytes | None = None) -> "GitStore":
         """Make the repository of a commons; one that is there already stays.
 
         It appears at `path` whole or not at all: it is made beside it and renamed.
@@ -52,15 +52,18 @@ class GitStore:
             making = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
             Repository.make(making, BOARD)
             write_file(making / "wl-genesis.json", genesis)
-            cls(making)._found()
+            founding = cls(making)
+            founding._found(cut)
+            founding.close()
             publish_folder(making, path)
         return cls(path)
 
-    def _found(self) -> None:
-        blob = gitobject.make(BLOB, self._genesis)
-        root = gitobject.tree([TreeEntry("genesis.json", FILE_MODE, blob.id)])
+    def _found(self, cut: bytes | None) -> None:
+        files = {"genesis.json": self._genesis} | ({"cut": cut} if cut is not None else {})
+        blobs = {name: gitobject.make(BLOB, raw) for name, raw in files.items()}
+        root = gitobject.tree(TreeEntry(name, FILE_MODE, blob.id) for name, blob in blobs.items())
         commit = gitobject.commit(root.id, (), segment.author(self._commons[4:36]), 0, "genesis\n")
-        self.repository.write([blob, root, commit], [RefUpdate(self.prefix + "genesis", None, commit.id)])
+        self.repository.write([*blobs.values(), root, commit], [RefUpdate(self.prefix + "genesis", None, commit.id)])
 
     @property
     def commons(self) -> str:

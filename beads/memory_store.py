@@ -51,7 +51,7 @@ class MemoryStore:
 
     def logs(self) -> list[str]:
         """Return the ids of the logs, sorted."""
-        return sorted({log for log, lines in self._lines.items() if lines} | self._branches.keys())
+        return sorted(log for log in {*self._lines, *self._branches} if self._lines.get(log) or self._branches.get(log))
 
     def head(self, log: str) -> Head | None:
         """Return where a log's kept chain ends."""
@@ -81,7 +81,8 @@ class MemoryStore:
         self._key_logs.update(changes.key_logs)
         self._lines.update(after)
         for log, branches in changes.branches.items():
-            self._branches[log] = sorted([line.raw for line in branch] for branch in branches)
+            ordered = sorted(branches, key=lambda branch: branch[0].id)
+            self._branches[log] = [[line.raw for line in branch] for branch in ordered]
         for log, bodies in changes.bodies.items():
             self._bodies.setdefault(log, {}).update(bodies)
         for log, seqs in changes.erased.items():

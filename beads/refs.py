@@ -6,6 +6,7 @@ than two folders, sizes bounded by the pack they came in.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from beads import gitobject, limits, segment
@@ -20,7 +21,6 @@ _REF = re.compile(
     r"|fork/(?P<fork_shard>[a-z2-7]{2})/(?P<fork>[a-z2-7]{32})/[0-9a-f]{32})"
 )
 _KINDS = ("genesis", "id", "log", "body", "fork")
-_FOLDERS_AT_MOST = 1000
 _BODY_NAME = re.compile(r"(\d{1,12})\.json")
 
 Find = Callable[[str], tuple[str, bytes] | None]
@@ -78,11 +78,11 @@ class Offer:
                 found[name] = b""
         return found
 
-    def genesis(self) -> bytes | None:
-        """Return the founding document, if it was offered."""
-        for _, target in self._by_kind["genesis"]:
-            return self._only_file(target, "genesis.json")
-        return None
+    def founding(self) -> tuple[bytes, bytes | None]:
+        """Return the founding document that was offered, and the cut beside it where the commons is a fork."""
+        ((_, target),) = self._by_kind["genesis"]
+        names = {entry.name for entry in self._tree(self._commit(target))}
+        return self._only_file(target, "genesis.json"), self._only_file(target, "cut") if "cut" in names else None
 
     def logs(self) -> list[str]:
         """Return the ids of the logs offered."""
@@ -99,18 +99,14 @@ class Offer:
             raise InvalidLine("segment_format", "more than 64 lines")
         return lines
 
-    def branches(self) -> Iterator[tuple[str, list[bytes]]]:
-        """Yield other branches of forked logs."""
+    def branches(self) -> Iterator[tuple[str, Callable[[], Iterator[bytes]]]]:
+        """Yield other branches of forked logs: the log's id, and how to read the lines."""
         for log, target in self._by_kind["fork"]:
-            lines: list[bytes] = []
-            try:
-                for folder in self._tree(self._commit(target)):
-                    for blob in self._tree(folder.id):
-                        lines += segment.split(self._data(blob.id, BLOB))
-            except InvalidLine:
-                lines = []
-            if lines:
-                yield log, lines
+            yield log, partial(self._branch_lines, target)
+
+    def _branch_lines(self, target: str) -> Iterator[bytes]:
+        for entry in self._read_files(target):
+            yield from segment.split(self._data(entry.id, BLOB))
 
     def bodies(self) -> Iterator[tuple[str, int, bytes]]:
         """Yield bodies that were not here before, with log and position."""
@@ -136,17 +132,24 @@ class Offer:
 
     def _files(self, log: str) -> list[TreeEntry]:
         if log not in self._segments:
-            self._segments[log] = self._read_files(self._logs[log])
+            files = self._read_files(self._logs[log])
+            if files[0].name != segment.path(0)[1]:
+                raise InvalidLine("tree_name", "a log begins with its first segment")
+            self._segments[log] = files
         return self._segments[log]
 
     def _read_files(self, target: str) -> list[TreeEntry]:
+        """Return the segments of a log, or of a branch, which may begin with a later one: in order, without a gap."""
         files: list[TreeEntry] = []
-        for n, folder in enumerate(self._tree(self._commit(target))):
-            if n >= _FOLDERS_AT_MOST or not folder.is_tree or folder.name != f"{n:03d}":
+        for folder in self._tree(self._commit(target)):
+            inner = self._tree(folder.id)
+            first = segment.read_number((files or inner)[0].name) if inner else None
+            if first is None or not folder.is_tree or len(inner) > segment.FAN_OUT:
                 raise InvalidLine("tree_name", folder.name)
-            files += self._tree(folder.id)
-            if any(entry.is_tree or entry.name != segment.path(i)[1] for i, entry in enumerate(files)):
-                raise InvalidLine("tree_name")
+            for n, entry in enumerate(inner, first + len(files)):
+                if entry.is_tree or (folder.name, entry.name) != segment.path(n):
+                    raise InvalidLine("tree_name", entry.name)
+            files += inner
         if not files:
             raise InvalidLine("tree_format", "an empty log")
         return files

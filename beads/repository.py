@@ -187,6 +187,21 @@ class Repository:
         for update in updates:
             self._move(update)
 
+    def publish(self, objects: Sequence[GitObject], name: str, new: str) -> None:
+        """Point a reference outside the protocol (a local view) at new objects; the generation stays."""
+        self._put(objects)
+        self._move(RefUpdate(name, self.ref(name), new))
+
+    def inherit(self, source: "Repository", prefix: str) -> None:
+        """Take over another repository's references under `prefix`, with all they reach.
+
+        Raises:
+            StoreError: git could not.
+        """
+        self._git(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", str(source.path), f"+{prefix}*:{prefix}*"
+        )
+
     def _put(self, objects: Sequence[GitObject]) -> None:
         if len(objects) > LOOSE_AT_MOST:
             self._put_pack(list({obj.id: obj for obj in objects}.values()))

@@ -8,6 +8,7 @@
 4. Bodies lie as `NNNNNN/<seq>.json` in one orphan commit that is replaced whole.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from beads.op import Line
 
 FAN_OUT = 256
 """Segments in one folder of a log's tree."""
+_NAME = re.compile(r"[0-9]{6}\.jsonl")
 
 
 class Tail(NamedTuple):
@@ -48,6 +50,11 @@ def number(seq: int) -> int:
 def path(segment: int) -> tuple[str, str]:
     """Return folder and file name of a segment."""
     return f"{segment // FAN_OUT:03d}", f"{segment:06d}.jsonl"
+
+
+def read_number(name: str) -> int | None:
+    """Return the segment that a file name is for, or None where it is none's."""
+    return int(name[:6]) if _NAME.fullmatch(name) else None
 
 
 def append(tail: Tail, lines: Sequence[Line]) -> tuple[list[GitObject], str]:

@@ -8,9 +8,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from beads import pack, report
-from beads.errors import NotFound, RemoteError
+from beads import genesis, ids, pack, report
+from beads.errors import InvalidLine, NotFound, RemoteError
 from beads.git_store import GitStore
 from beads.gitobject import GitObject
 from beads.ledger import Ledger
@@ -157,8 +158,15 @@ def finder(received: Pack | None, here: Find) -> Find:
     return find
 
 
-def fetch_genesis(remote: GitRemote, commons: str | None) -> bytes:
-    """Read the founding document of a commons from a peer: of the one named, or of the only one there.
+class Founding(NamedTuple):
+    """What a commons begins with: its genesis, and the cut of its parent where it is a fork."""
+
+    genesis: bytes
+    cut: bytes | None
+
+
+def fetch_founding(remote: GitRemote, commons: str | None) -> Founding:
+    """Read how a commons began from a peer: the one named, or the only one there that no other builds on.
 
     Raises:
         NotFound: The peer holds no such commons, or several.
@@ -168,18 +176,33 @@ def fetch_genesis(remote: GitRemote, commons: str | None) -> bytes:
 
     def choose(theirs: Mapping[str, str]) -> Wanted:
         found.update({name: target for name, target in theirs.items() if _is_genesis(name, commons)})
-        return Wanted(tuple(found.values()) if len(found) == 1 else (), ())
+        return Wanted(tuple(found.values()), ())
 
-    with remote.fetch(choose, lambda _: None, pack.FOUNDING) as fetched:
-        if len(found) != 1:
-            what = "holds no commons" if not found else f"holds {len(found)} commons"
-            raise NotFound(f"{remote.url} {what}", "Give the address of one: …/git/<commons>.")
-        ((name, target),) = found.items()
-        offer = Offer(name.removesuffix("genesis"), {name: target}, finder(fetched.pack, lambda _: None), _always)
-        raw = offer.genesis()
-    if raw is None:
-        raise RemoteError(f"{remote.url} sent no genesis")
-    return raw
+    with remote.fetch(choose, _nowhere, pack.FOUNDING) as fetched:
+        find = finder(fetched.pack, _nowhere)
+        offered = [_founding(name, target, find) for name, target in found.items()]
+    chosen = _heirs(offered)
+    if len(chosen) != 1:
+        what = "holds no commons" if not chosen else f"holds {len(chosen)} commons"
+        raise NotFound(f"{remote.url} {what}", "Give the address of one: …/git/<commons>.")
+    return chosen[0]
+
+
+def _founding(name: str, target: str, find: Find) -> Founding:
+    try:
+        return Founding(*Offer(name.removesuffix("genesis"), {name: target}, find, _always).founding())
+    except InvalidLine as error:
+        raise RemoteError(f"the founding document offered is broken: {error}") from None
+
+
+def _heirs(offered: list[Founding]) -> list[Founding]:
+    """Leave out the parents that come along with a fork."""
+    parents = {parsed.parent.commons for f in offered if (parsed := genesis.parse(f.genesis)).parent is not None}
+    return [f for f in offered if ids.commons_id(f.genesis) not in parents]
+
+
+def _nowhere(_: str) -> tuple[str, bytes] | None:
+    return None
 
 
 def _is_genesis(name: str, commons: str | None) -> bool:

@@ -21,6 +21,7 @@ from wanted.view import ItemView
 
 QUICK = Limits(connect_s=3.0, total_s=20.0)
 """Before and after a verb: a peer that is down must not make people wait."""
+TITLE_LENGTH = 120
 
 
 class Judgement(NamedTuple):
@@ -122,12 +123,16 @@ class Commons:
         def make(it: ItemView) -> list[Draft]:
             chosen = submission or _only_accepted(it)
             return board.stamp(
-                it, chosen, self.author.signer, title=judgement.title, dims=judgement.dims,
+                it, chosen, self.author.signer, title=judgement.title or self._title(it), dims=judgement.dims,
                 confidence=judgement.confidence, severity=judgement.severity, skills=judgement.skills,
                 message=judgement.message,
             )  # fmt: skip
 
         return self._on(item, make)
+
+    def _title(self, item: ItemView) -> str:
+        title = self.index.prose(item.prose["title"]).get("title", "") if "title" in item.prose else ""
+        return title[:TITLE_LENGTH] or "Accepted work"
 
     def reject(self, item: str, submission: str | None, reason: str, *, final: bool) -> ItemView:
         """Refuse a submission."""

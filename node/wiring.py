@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 from beads import genesis
 from beads.database import Sqlite
@@ -29,7 +28,7 @@ def salt() -> bytes:
 def open_ledger(home: Home, commons: str) -> Ledger:
     """Open a commons for reading and writing, its index up to date."""
     # dulwich takes a third of a cold verb's time; verbs that only read the index never come here.
-    from beads.git_store import GitStore
+    from beads.git_store import GitStore  # noqa: PLC0415
 
     folder = home.commons_folder(commons)
     store = GitStore(folder / "repo.git")
@@ -50,7 +49,7 @@ def open_index(home: Home, commons: str) -> Index:
     path = folder / "index.sqlite"
     if path.is_file():
         index = Index(Sqlite(path), commons, founding, BOARD, PROJECTIONS, _no_new_logs)
-        if index.generation() == _generation(folder / "repo.git"):
+        if index.generation() == generation(home, commons):
             return index
         index.database.close()
     return open_ledger(home, commons).index
@@ -61,9 +60,10 @@ def author(home: Home, passphrase: bytes | None = None, by: str | None = None) -
     return author_of(home.key_log(), home.device_key(passphrase), by)
 
 
-def _generation(repository: Path) -> str:
+def generation(home: Home, commons: str) -> str:
+    """Return the token of a commons' store: it differs after any write by any process."""
     try:
-        return (repository / "wl-generation").read_text()
+        return (home.commons_folder(commons) / "repo.git" / "wl-generation").read_text()
     except FileNotFoundError:
         return ""
 

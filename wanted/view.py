@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from beads.clock import Hlc
+from stamps.stamp import Severity
 from wanted import lifecycle
 from wanted.claims import provisional_holder
 from wanted.item import Accepted, Evidence, Holder, Intent, Rejected, Submission, Terms
@@ -22,7 +23,7 @@ class Stamped(msgspec.Struct, frozen=True):
     title: str
     dims: tuple[tuple[str, int], ...]
     confidence: int
-    severity: str
+    severity: Severity
     skills: tuple[str, ...]
     hlc: tuple[int, int]
 

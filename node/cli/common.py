@@ -88,7 +88,8 @@ def verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
         run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         decorated = click.option("--json", "json_", is_flag=True, help="Print JSON.")(run)
         decorated = click.option("--quiet", "-q", is_flag=True, help="Print no hints.")(decorated)
-        return click.command(**settings)(decorated)
+        command: click.Command = click.command(**settings)(decorated)
+        return command
 
     return make
 

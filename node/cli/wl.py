@@ -2,7 +2,8 @@
 
 import click
 
-from node.cli.common import LazyGroup, main as run
+from node.cli.common import LazyGroup
+from node.cli.common import main as run
 
 VERBS = {
     "create": ("node.cli.wl_commons", "create", "Found a commons."),
@@ -45,3 +46,7 @@ def wl() -> None:
 def main() -> None:
     """Run `wl`."""
     run(wl, "wl")
+
+
+if __name__ == "__main__":
+    main()

@@ -89,5 +89,3 @@ def me(output: Output, commons: str | None) -> None:
         [f"wl accept {i[:12]} --stamp --quality 4" for i, _, _ in waiting] or ["wl browse"],
     )  # fmt: skip
     index.database.close()
-
-

@@ -9,7 +9,18 @@ from wanted import lifecycle, view
 from wanted.errors import BadItem
 
 STATUSES = (*lifecycle.STATUSES, lifecycle.IN_REVIEW, "all")
-_COLUMNS = ("id", "title", "status", "effort", "priority", "project", "skills", "poster", "holder", "provisional_holder")
+_COLUMNS = (
+    "id",
+    "title",
+    "status",
+    "effort",
+    "priority",
+    "project",
+    "skills",
+    "poster",
+    "holder",
+    "provisional_holder",
+)
 _QUERY = """SELECT entity, title, status, effort, priority, project, skills, poster, holder, provisional FROM items
             WHERE (:status = 'all' OR status = :status) AND (:skill IS NULL OR ',' || skills || ',' LIKE :skill)
               AND (:project IS NULL OR project = :project) AND (:search IS NULL OR title LIKE :search)
@@ -38,7 +49,10 @@ def browse(
     rows = [dict(zip(_COLUMNS, row, strict=True)) for row in index.database.query(_QUERY, place)]
     for row in rows:
         row["skills"] = [each for each in row["skills"].split(",") if each]
-    cells = [(r["id"][:12], r["status"], r["effort"], r["title"] or "(no words held here)", ",".join(r["skills"])) for r in rows]  # fmt: skip
+    cells = [
+        (row["id"][:12], row["status"], row["effort"], row["title"] or "(no words held here)", ",".join(row["skills"]))
+        for row in rows
+    ]
     empty = "Nothing is open here." if status == "open" else f"Nothing is {status} here."
     output.result(
         {"commons": chosen, "items": rows},
@@ -59,6 +73,6 @@ def show(output: Output, item: str, commons: str | None) -> None:
     found = view.read(state) if state else None
     if found is None:
         raise BadItem(f"{item} is not a wanted item", "See: wl browse")
-    handles = dict(index.database.query("SELECT entity, handle FROM actors"))
+    handles: dict[str, str] = dict(index.database.query("SELECT entity, handle FROM actors"))
     output.result({"item": present.item_json(index, found)}, present.item_lines(index, found, handles))
     index.database.close()

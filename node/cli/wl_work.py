@@ -172,12 +172,12 @@ def judgement(
     *, quality: int | None, reliability: int | None, creativity: int | None, title: str | None, confidence: int,
     severity: str, skills: tuple[str, ...], message: str,
 ) -> Judgement:  # fmt: skip
-    """Put the options of a stamp together; without any score, it is an honest four for quality."""
+    """Put the options of a stamp together; a stamp without a title takes the item's."""
     given = {"quality": quality, "reliability": reliability, "creativity": creativity}
     dims = {name: score for name, score in given.items() if score is not None}
     if not dims:
         raise Usage("a stamp needs a score", "Give --quality, --reliability or --creativity, each 0 to 5.")
-    return Judgement(title or "Accepted work", dims, confidence, severity, skills, message)
+    return Judgement(title or "", dims, confidence, severity, skills, message)
 
 
 @verb()

@@ -162,7 +162,9 @@ def _stamps(index: Index, item: ItemView) -> list[dict[str, Any]]:
 
 
 def _history(index: Index, item: ItemView) -> list[dict[str, Any]]:
-    ignored: dict[str, str] = dict(index.database.query("SELECT op, rule FROM ignored WHERE entity = :id", {"id": item.id}))
+    ignored: dict[str, str] = dict(
+        index.database.query("SELECT op, rule FROM ignored WHERE entity = :id", {"id": item.id})
+    )
     return [
         {"t": live.op.t, "actor": live.actor, "ms": live.op.hlc.ms, "op": live.op.id,
          "ignored": ignored.get(live.op.id)}
@@ -171,7 +173,9 @@ def _history(index: Index, item: ItemView) -> list[dict[str, Any]]:
 
 
 def _totals(index: Index) -> dict[str, int]:
-    rows: dict[int, int] = dict(index.database.query("SELECT status = 'open', count(*) FROM items GROUP BY status = 'open'"))
+    rows: dict[int, int] = dict(
+        index.database.query("SELECT status = 'open', count(*) FROM items GROUP BY status = 'open'")
+    )
     return {"open": rows.get(1, 0), "total": sum(rows.values())}
 
 

@@ -1,0 +1,82 @@
+"""wl sheet: what stamps say of an actor, taken along in a file that proves it anywhere."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from node import present, wiring
+from node.cli.common import Output, verb
+from node.commons import earned, find_actor
+from node.home import Home, locate
+from stamps import sheet as sheets
+from wanted import portable
+
+
+@click.group()
+def sheet() -> None:
+    """Character sheets: show, export, verify."""
+
+
+@verb()
+@click.argument("actor", default="me")
+def show(output: Output, actor: str) -> None:
+    """Show what stamps say of an actor, in all commons followed here."""
+    home = Home(locate())
+    me = home.key_log().scid
+    names = {commons: founded.name for commons, founded in home.commons().items() if not founded.private}
+    indexes = {commons: wiring.open_index(home, commons) for commons in names}
+    handles: dict[str, str] = {}
+    chosen = me if actor == "me" else ""
+    for index in indexes.values():
+        handles |= {a: h for a, h in index.database.query("SELECT entity, handle FROM actors") if h}
+    for index in indexes.values() if not chosen else ():
+        chosen = chosen or find_actor(index, actor, me)
+    stamps = [stamp for commons, index in indexes.items() for stamp in earned(index, commons, chosen)]
+    found = sheets.fold(chosen, stamps)
+    output.result(
+        {"sheet": present.sheet_json(found, names)},
+        present.sheet_lines(found, present.name(chosen, handles), names, handles),
+        ["wl sheet export sheet.json"] if chosen == me and found.stamps else (),
+    )
+    for index in indexes.values():
+        index.database.close()
+
+
+@verb()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, writable=True))
+def export(output: Output, file: Path) -> None:
+    """Write my stamps to a file that proves them: no network, node or account is needed to check it."""
+    home = Home(locate())
+    author = wiring.author(home)
+    parts = []
+    for commons, founded in home.commons().items():
+        if not founded.private:
+            ledger = wiring.open_ledger(home, commons)
+            parts.append(portable.gather(ledger, author.actor))
+            ledger.close()
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    raw = portable.export(parts, author, created)
+    file.write_bytes(raw)
+    count = sum(len(part.credentials) for part in parts)
+    output.result(
+        {"file": str(file), "stamps": count, "bytes": len(raw)}, f"Wrote {count} stamp(s) to {file}.",
+        [f"wl sheet verify {file}"],
+    )  # fmt: skip
+
+
+@verb()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def verify(output: Output, file: Path) -> None:
+    """Check a sheet: every signature, every rule, with nothing but the file."""
+    found = portable.verify_file(file.read_bytes())
+    summary = sheets.fold(found.holder, found.stamps)
+    lines = present.sheet_lines(summary, found.holder, found.commons, {})
+    output.result(
+        {"verified": True, "holder": found.holder, "sheet": present.sheet_json(summary, found.commons)},
+        ["verified offline", *lines, "Not withdrawn as far as this file shows."],
+    )
+
+
+for each in (show, export, verify):
+    sheet.add_command(each)

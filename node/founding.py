@@ -1,0 +1,169 @@
+"""How commons come to a home: created, joined, forked. ⚡"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+import urllib3
+
+from beads import genesis, ids
+from beads.errors import InvalidGenesis, NotFound, RemoteError
+from beads.genesis import Genesis, Parent
+from beads.git_store import GitStore
+from beads.remote import GitRemote, Limits, check_url
+from beads.sync import Exchange, Founding, fetch_founding
+from node import wiring
+from node.commons import Commons
+from node.home import Home, Peer
+from stamps.encoding import b64u_encode
+
+FIRST_SYNC = Limits(connect_s=10.0, total_s=1800.0)
+LISTING_BYTES = 1 << 20
+
+
+class Joined(NamedTuple):
+    """What a join brought."""
+
+    commons: str
+    founding: Genesis
+    exchange: Exchange
+
+
+class Forked(NamedTuple):
+    """What a fork made."""
+
+    commons: str
+    founding: Genesis
+    inherited: int
+
+
+def create(home: Home, name: str, *, admission: str, validators: str, dimensions: tuple[str, ...]) -> str:
+    """Found a commons with this home's actor as its one delegate; return its id.
+
+    Raises:
+        InvalidGenesis: A value is outside the protocol.
+    """
+    raw = genesis.build(
+        name=name, salt=b64u_encode(wiring.salt()), created=wiring.now_ms(), delegates=(home.key_log().scid,),
+        admission=admission, validators=validators, dimensions=dimensions,
+    )  # fmt: skip
+    _settle_down(home, Founding(raw, None))
+    return ids.commons_id(raw)
+
+
+def join(home: Home, url: str, say: Callable[[str], None]) -> Joined:
+    """Follow a commons: fetch its founding document, then everything else, verified; keep the address as a peer.
+
+    A fork's parent comes along, read-only, from the same address.
+
+    Raises:
+        RemoteError: The address does not answer as a node or a repository should.
+        NotFound: It holds no commons, or several.
+    """
+    address, wanted = resolve(url)
+    founding = fetch_founding(GitRemote(address), wanted)
+    commons = ids.commons_id(founding.genesis)
+    if wanted is not None and commons != wanted:
+        raise InvalidGenesis("the genesis offered is not that of the commons asked for")
+    parsed = genesis.parse(founding.genesis)
+    _check_cut(parsed, founding)
+    if parsed.private:
+        raise InvalidGenesis("a private commons is its owner's alone")
+    say(f"Joining {parsed.name} …")
+    _settle_down(home, founding)
+    home.add_peer(commons, Peer(address))
+    with Commons(home, commons) as ours:
+        exchange = ours.sync_with(Peer(address, push=False), FIRST_SYNC)
+    if parsed.parent is not None and parsed.parent.commons not in home.commons():
+        _follow_parent(home, address, parsed.parent)
+    return Joined(commons, parsed, exchange)
+
+
+def fork(home: Home, parent: str, name: str) -> Forked:
+    """Found a commons that inherits another's history up to now; both are followed from here on.
+
+    Raises:
+        InvalidGenesis: The name is outside the protocol.
+    """
+    with Commons(home, parent) as source:
+        store = source.ledger.store
+        assert isinstance(store, GitStore)
+        cut = cut_of(source)
+        raw = genesis.build(
+            name=name, salt=b64u_encode(wiring.salt()), created=wiring.now_ms(), delegates=(home.key_log().scid,),
+            parent=Parent(parent, sha256(cut).hexdigest()),
+        )  # fmt: skip
+        founding = Founding(raw, cut)
+        commons = _settle_down(home, founding)
+        heir = GitStore(home.commons_folder(commons) / "repo.git")
+        try:
+            heir.repository.inherit(store.repository, store.prefix)
+        finally:
+            heir.close()
+    return Forked(commons, genesis.parse(raw), sum(int(line.split()[1]) + 1 for line in cut.splitlines()))
+
+
+def cut_of(source: Commons) -> bytes:
+    """Return where every log stands: sorted lines of log, seq and operation (protocol, A commons)."""
+    heads = source.index.heads()
+    return b"".join(f"{log} {head.seq} {head.op}\n".encode() for log, head in sorted(heads.items()))
+
+
+def resolve(url: str) -> tuple[str, str | None]:
+    """Return the git address behind what a person gave, and the commons that it names.
+
+    The address of a node alone (`http://host:port`) will do where the node serves one public commons.
+
+    Raises:
+        RemoteError: It is no address.
+        NotFound: The node serves none or several.
+    """
+    address = check_url(url).rstrip("/")
+    last = address.rsplit("/", 1)[-1]
+    if ids.COMMONS_ID.fullmatch(last):
+        return address, last
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https") and not parts.path:
+        return _only_commons(address)
+    return address, None
+
+
+def _only_commons(address: str) -> tuple[str, str]:
+    pool = urllib3.PoolManager(timeout=10, retries=False)
+    try:
+        answer = pool.request("GET", f"{address}/api/v1/commons", redirect=False, preload_content=False)
+        rows = msgspec.json.decode(answer.read(LISTING_BYTES))["commons"]
+        offered = [str(row["id"]) for row in rows]
+    except (urllib3.exceptions.HTTPError, OSError, msgspec.DecodeError, KeyError, TypeError) as error:
+        raise RemoteError(f"{address} does not answer as a node", "Is it up? wl serve prints its address.") from error
+    if len(offered) != 1:
+        listed = "; ".join(f"wl join {address}/git/{each}" for each in offered)
+        raise NotFound(f"{address} serves {len(offered)} commons", listed or "Nothing to join there.")
+    return f"{address}/git/{offered[0]}", offered[0]
+
+
+def _settle_down(home: Home, founding: Founding) -> str:
+    commons = ids.commons_id(founding.genesis)
+    GitStore.create(home.commons_folder(commons) / "repo.git", founding.genesis, founding.cut).close()
+    if not genesis.parse(founding.genesis).private:
+        home.set_default(commons)
+    return commons
+
+
+def _check_cut(parsed: Genesis, founding: Founding) -> None:
+    if parsed.parent is None:
+        return
+    if founding.cut is None or sha256(founding.cut).hexdigest() != parsed.parent.cut:
+        raise InvalidGenesis("the fork's cut is missing or is not what its genesis names")
+
+
+def _follow_parent(home: Home, address: str, parent: Parent) -> None:
+    founding = fetch_founding(GitRemote(address), parent.commons)
+    chosen = home.choose(None)
+    _settle_down(home, founding)
+    home.set_default(chosen)
+    home.add_peer(parent.commons, Peer(address, push=False))
+    with Commons(home, parent.commons) as ours:
+        ours.sync_with(Peer(address, push=False), FIRST_SYNC)
