@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from beads.errors import StoreError
+from beads.errors import DamagedIndex, StoreError
 
+_DISK = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY}
+)
 Row = tuple[Any, ...]
 Parameters = Mapping[str, Any]
 
@@ -36,46 +39,75 @@ class Database(Protocol):
 
 
 class Sqlite:
-    """An SQLite file in WAL mode: readers and one writer do not wait for each other."""
+    """An SQLite file in WAL mode: readers and one writer do not wait for each other.
+
+    Raises:
+        DamagedIndex: The file is no whole database; it is marked, and the next opening starts anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        discard_if_marked(path)
         self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         # The index can be rebuilt from git, so losing its last moments to a power cut is fine: NORMAL, not FULL.
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-16000"):
-            self._connection.execute(f"PRAGMA {pragma}")
+            self.query(f"PRAGMA {pragma}")
 
     def query(self, sql: str, parameters: Parameters | None = None) -> list[Row]:
         """Return all rows of a query."""
-        return self._connection.execute(sql, parameters or {}).fetchall()
+        try:
+            return self._connection.execute(sql, parameters or {}).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._problem(error) from error
 
     def run(self, sql: str, parameters: Parameters | None = None) -> None:
         """Run one statement."""
-        self._connection.execute(sql, parameters or {})
+        self.query(sql, parameters)
 
     def run_many(self, sql: str, rows: Sequence[Parameters]) -> None:
         """Run one statement for each of many rows."""
-        if rows:
-            self._connection.executemany(sql, rows)
+        try:
+            if rows:
+                self._connection.executemany(sql, rows)
+        except sqlite3.DatabaseError as error:
+            raise self._problem(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make what runs inside one change, or none."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        self.query("BEGIN IMMEDIATE")
         try:
             yield
+            self.query("COMMIT")
         except BaseException:
-            self._connection.rollback()
+            # A full disk may have ended the transaction already.
+            if self._connection.in_transaction:
+                self._connection.rollback()
             raise
-        try:
-            self._connection.commit()
-        except sqlite3.Error as error:
-            self._connection.rollback()
-            raise StoreError(f"cannot write the index: {error}", f"Make room at {self.path.parent}.") from error
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _problem(self, error: sqlite3.DatabaseError) -> Exception:
+        """Tell a damaged file from a disk that refuses and from a mistake in a statement."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            _marker(self.path).touch()
+            return DamagedIndex(f"the index {self.path} is damaged", "Run it again: it is built anew from git.")
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK:
+            return StoreError(f"cannot use the index: {error}", f"Make room or access at {self.path.parent}.")
+        return error
+
+
+def discard_if_marked(path: Path) -> None:
+    """Remove an index file that was found damaged; it will be built anew from the store."""
+    if _marker(path).exists():
+        for leftover in path.parent.glob(f"{path.name}*"):
+            leftover.unlink(missing_ok=True)
+
+
+def _marker(path: Path) -> Path:
+    return path.with_name(f"{path.name}.damaged")
 
 
 def in_chunks(items: Iterable[str], size: int = 500) -> Iterator[tuple[str, dict[str, str]]]:

@@ -34,6 +34,10 @@ class StoreError(BeadsError):
     """The store on this disk cannot do what was asked."""
 
 
+class DamagedIndex(StoreError):
+    """The index file is broken; it has been marked, and whoever opens it next starts with an empty one."""
+
+
 class ConflictError(BeadsError):
     """Somebody else was first."""
 

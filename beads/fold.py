@@ -50,7 +50,8 @@ def fold_entity(entity: Entity, ops: Iterable[Live], rules: Rules, context: Cont
     """Fold the live operations of one entity."""
     state = rules.kinds[entity.kind](entity.id)
     ignored: list[Ignored] = []
-    for one in sorted(ops, key=lambda each: _place(each, rules)):
+    ordered = sorted(ops, key=lambda each: _place(each, rules))
+    for one in ordered:
         kind = rules.types[one.op.t]
         # An operation on what has not come into being is waiting, not wrong.
         if not state.exists and kind.phase:
@@ -58,7 +59,8 @@ def fold_entity(entity: Entity, ops: Iterable[Live], rules: Rules, context: Cont
         broken = kind.apply(state, one, one.op.payload, context)
         if broken is not None:
             ignored.append(Ignored(one.op.id, broken))
-    return Folded(plain(state.to_json()) if state.exists else None, tuple(sorted(ignored)))
+    begun = bool(ordered) and state.exists
+    return Folded(plain(state.to_json()) if begun else None, tuple(sorted(ignored)))
 
 
 def entity_of(op: Op, actor: str, rules: Rules) -> Entity | None:

@@ -16,7 +16,7 @@ import msgspec
 from beads import gitobject, ids, limits, segment
 from beads.errors import ConflictError
 from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
-from beads.op import Head, Line, parse
+from beads.op import Head, Line, recall
 from beads.repository import RefUpdate, Repository, publish_folder, read_generation, write_file
 from beads.segment import Tail
 from beads.store import Changes
@@ -171,7 +171,7 @@ class GitStore:
             return segment.EMPTY, None
         commit = self.repository.commit(target)
         last = segment.last_seq(commit.message)
-        lines = tuple(parse(raw) for raw in self._segment(commit.tree, segment.number(last)))
+        lines = tuple(recall(raw) for raw in self._segment(commit.tree, segment.number(last)))
         folders = tuple(self.repository.tree(commit.tree).values())
         files = tuple(self.repository.tree(folders[-1].id).values())
         head = Head(last, lines[-1].id)
@@ -224,7 +224,7 @@ class _Batch:
         tail, end = self._store._tail(self._repository.ref(ref))
         lines: Sequence[Line] = self._changes.lines.get(log, ())
         if log in self._changes.rewinds:
-            kept = [parse(raw) for raw in self._store.lines(log)[: self._changes.rewinds[log]]]
+            kept = [recall(raw) for raw in self._store.lines(log)[: self._changes.rewinds[log]]]
             tail, end, lines = segment.EMPTY, None, [*kept, *lines]
         _check_follows(log, end, lines)
         if not lines:

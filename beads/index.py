@@ -6,18 +6,18 @@ that is killed before its index write leaves a token that differs, and the next 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from beads import body, fold, op, weigh
 from beads.clock import ZERO, Hlc
-from beads.database import Database, in_chunks
+from beads.database import Database, Row, in_chunks
 from beads.errors import Ambiguous, NotFound
 from beads.fold import Folded, Ignored
 from beads.genesis import Genesis
 from beads.op import Head, Op
-from beads.projection import Projection
+from beads.projection import ERASURES, Projection
 from beads.rules import Context, Entity, Live, Rules
 from beads.verify import Position, Writer
 from beads.weigh import Log, Opened
@@ -40,6 +40,15 @@ _TABLES = (
     "CREATE INDEX ignored_entity ON ignored (kind, entity)",
 )
 _CONTROL = ("admit", "join")
+_LOGS = "SELECT id, actor, key, device, counted_from, frozen_at, forked_at FROM logs"
+
+
+class OpPlace(NamedTuple):
+    """Where an operation stands, and whose it is."""
+
+    log: str
+    seq: int
+    actor: str
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,8 @@ class Delta:
 
     Attributes:
         generation: The store's token after it.
-        ops: Log → operations that follow its indexed end (after any rewind).
-        rewinds: Log → first position that is no longer on the kept chain; the log has forked there.
+        ops: Log → operations that follow its indexed end.
+        rewinds: Log → first position that is, once those were taken, no longer on the kept chain: it has forked there.
         bodies: Operation id → body.
         erased: Operations whose bodies went.
     """
@@ -75,7 +84,7 @@ class Index:
         self.database = database
         self._context = Context(commons, genesis)
         self._rules = rules
-        self._projections = projections
+        self._projections = (ERASURES, *projections)
         self._may_assert = may_assert
 
     # -- what it knows -----------------------------------------------------------------------------------------
@@ -94,8 +103,12 @@ class Index:
 
     def logs(self) -> dict[str, Log]:
         """Return every log as weighed."""
-        rows = self.database.query("SELECT id, actor, key, device, counted_from, frozen_at, forked_at FROM logs")
-        return {row[0]: Log(row[0], row[1], row[2], bool(row[3]), *row[4:]) for row in rows}
+        return {row[0]: _log(row) for row in self.database.query(_LOGS)}
+
+    def log(self, log: str) -> Log | None:
+        """Return one log as weighed."""
+        rows = self.database.query(f"{_LOGS} WHERE id = :id", {"id": log})
+        return _log(rows[0]) if rows else None
 
     def heads(self) -> dict[str, Head]:
         """Return where each log's kept chain ends."""
@@ -111,6 +124,17 @@ class Index:
             return None
         op_id, ms, counter, actor, key, device = rows[0]
         return Position(Head(seq, op_id), Hlc(ms, counter), Writer(actor, PublicKey.from_did(key), bool(device)))
+
+    def end(self, log: str) -> Position | None:
+        """Return where a log's kept chain ends, to read on from; None where there is none."""
+        rows = self.database.query("SELECT seq FROM logs WHERE id = :log", {"log": log})
+        return self.position(log, rows[0][0]) if rows else None
+
+    def place(self, op_id: str) -> OpPlace | None:
+        """Return where an operation of a kept chain stands, and whose it is."""
+        sql = "SELECT o.log, o.seq, l.actor FROM ops o JOIN logs l ON l.id = o.log WHERE o.id = :id"
+        rows = self.database.query(sql, {"id": op_id})
+        return OpPlace(*rows[0]) if rows else None
 
     def op(self, op_id: str) -> Op | None:
         """Return an operation of a kept chain."""
@@ -130,6 +154,17 @@ class Index:
     def has_body(self, op_id: str) -> bool:
         """Say whether an operation's body is held."""
         return bool(self.database.query("SELECT 1 FROM bodies WHERE op = :op", {"op": op_id}))
+
+    def is_erased(self, actor: str, op_id: str) -> bool:
+        """Say whether an actor has taken back the words of an operation."""
+        sql = "SELECT 1 FROM erasures WHERE op = :op AND entity = :actor"
+        return bool(self.database.query(sql, {"op": op_id, "actor": actor}))
+
+    def erased_bodies(self) -> list[tuple[str, int]]:
+        """Return log and position of each body that is held although its author took it back."""
+        sql = """SELECT o.log, o.seq FROM erasures e JOIN bodies b ON b.op = e.op JOIN ops o ON o.id = e.op
+                 JOIN logs l ON l.id = o.log AND l.actor = e.entity"""
+        return [(log, seq) for log, seq in self.database.query(sql)]
 
     def ops_of(self, entity: Entity) -> list[Live]:
         """Return the live operations of an entity, by time."""
@@ -191,8 +226,8 @@ class Index:
     def apply(self, delta: Delta) -> None:
         """Take up what the store has; all of it or nothing."""
         with self.database.transaction():
-            touched = self._rewind(delta.rewinds)
-            touched |= self._insert(delta.ops)
+            touched = self._insert(delta.ops)
+            touched |= self._rewind(delta.rewinds)
             touched |= self._take_bodies(delta.bodies, delta.erased)
             if self._needs_weighing(delta):
                 touched |= self._weigh(delta)
@@ -265,7 +300,8 @@ class Index:
             frozen = weigh.frozen_at(ops)
             if frozen is not None:
                 self.database.run(
-                    "UPDATE logs SET frozen_at = COALESCE(frozen_at, :seq) WHERE id = :log",
+                    # Not where it stood on a branch that a fork took off.
+                    "UPDATE logs SET frozen_at = COALESCE(frozen_at, :seq) WHERE id = :log AND seq >= :seq",
                     {"seq": frozen, "log": ops[0].log},
                 )
         before = self.logs()
@@ -353,7 +389,7 @@ class Index:
         return found
 
     def _read(self, header: bytes, signature: bytes) -> Op:
-        return self._rules.read(op.read_header(header, signature))
+        return self._rules.read(op.recall_header(header, signature))
 
     def _schema(self) -> str | None:
         if not self.database.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"):
@@ -374,3 +410,7 @@ def _op_row(one: Op, entity: Entity | None) -> dict[str, Any]:
         "entity": entity.id if entity else None, "ms": one.hlc.ms, "counter": one.hlc.counter,
         "header": one.header, "signature": one.signature,
     }  # fmt: skip
+
+
+def _log(row: Row) -> Log:
+    return Log(row[0], row[1], row[2], bool(row[3]), *row[4:])

@@ -3,15 +3,15 @@
 Pure: a `Source` is what the peer sent, already unpacked; the result is `Intake`, the changes and an outcome for each.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import takewhile
+from itertools import chain
 from typing import Protocol
 
-from beads import body, ids, limits, report
+from beads import body, ids, limits, report, weigh
 from beads.errors import InvalidLine
-from beads.op import Op, parse
+from beads.op import Line, Op, parse
 from beads.report import Report
 from beads.verify import START, Position, Verdict, Verifier
 from stamps import keylog
@@ -34,11 +34,11 @@ class Source(Protocol):
     def segment(self, log: str, n: int) -> Sequence[bytes]:
         """Return the lines of a segment."""
 
-    def branches(self) -> Iterable[tuple[str, Sequence[bytes]]]:
-        """Return other branches of forked logs, each with the log's id."""
+    def branches(self) -> Iterable[tuple[str, Callable[[], Iterable[bytes]]]]:
+        """Return other branches of forked logs: the log's id, and how to read the lines."""
 
-    def bodies(self) -> Iterable[tuple[str, int, bytes]]:
-        """Return bodies with log and position."""
+    def bodies(self) -> Iterable[tuple[str, Callable[[], Iterable[tuple[int, bytes]]]]]:
+        """Return bodies: the log's id, and how to read them with their positions."""
 
 
 class Known(Protocol):
@@ -50,6 +50,9 @@ class Known(Protocol):
     def length(self, log: str) -> int:
         """Return how many operations the kept chain of a log has."""
 
+    def actor(self, log: str) -> str | None:
+        """Return who writes a log."""
+
     def forked_at(self, log: str) -> int | None:
         """Return where a log forks."""
 
@@ -59,11 +62,14 @@ class Known(Protocol):
     def op_id(self, log: str, seq: int) -> str | None:
         """Return the id of an operation of a log's kept chain."""
 
-    def branch_starts(self, log: str) -> Sequence[str]:
-        """Return the first operation of each branch that is not kept."""
+    def branches(self, log: str) -> Sequence[Sequence[Line]]:
+        """Return the branches of a log that are not kept."""
 
-    def wants_body(self, log: str, seq: int) -> Op | None:
-        """Return the operation whose body is missing here and welcome; None where held, erased or unknown."""
+    def lacks_body(self, log: str, seq: int) -> Op | None:
+        """Return the operation whose body is missing here; None where it is held, or the operation unknown."""
+
+    def is_erased(self, actor: str, op_id: str) -> bool:
+        """Say whether an actor has taken back the words of an operation."""
 
 
 @dataclass
@@ -101,8 +107,8 @@ class Intaker:
             self._guarded("log", log, partial(self._take_log, log))
         for log, lines in self._source.branches():
             self._guarded("fork", log, partial(self._take_branch, log, lines))
-        for log, seq, raw in self._source.bodies():
-            self._take_body(log, seq, raw)
+        for log, bodies in self._source.bodies():
+            self._guarded("body", log, partial(self._take_bodies, log, bodies))
         return self._intake
 
     def _guarded(self, what: str, log: str, take: Callable[[], None]) -> None:
@@ -125,97 +131,87 @@ class Intaker:
             note("keys", name, report.INVALID, "name")
             return
         known = self._known.key_log(keys.scid)
-        if known is None or (raw.startswith(known.raw) and raw != known.raw):
+        if known is None or (keys.raw.startswith(known.raw) and keys.raw != known.raw):
             self._intake.key_logs[keys.scid] = keys
             note("keys", name, report.ACCEPTED, taken=1)
-        elif not known.raw.startswith(raw):
+        elif not known.raw.startswith(keys.raw):
             # A key log that splits keeps what was seen first; votes over it come with governance.
             note("keys", name, report.FORKED)
 
     def _take_log(self, log: str) -> None:
         if not ids.LOG_ID.fullmatch(log):
             raise InvalidLine("ref_name")
-        ours = self._known.length(log)
         segments = self._source.segments(log)
-        first = min(ours // limits.SEGMENT, segments - 1)
-        theirs = self._lines(log, first, segments)
-        start = first * limits.SEGMENT
-        length = start + len(theirs)
-        if not self._continues(log, start, theirs):
-            self._take_divergence(log, segments)
-        elif length <= ours:
-            status = report.UNCHANGED if length == ours else report.STALE
-            self._intake.report.add("log", log, status)
-        else:
-            self._take_more(log, theirs[max(ours - start, 0) :])
+        first = min(self._known.length(log) // limits.SEGMENT, segments - 1)
+        if not self._agrees(log, first):
+            first = 0
+        self._follow("log", log, first * limits.SEGMENT, self._lines(log, first, segments))
 
-    def _lines(self, log: str, first: int, end: int) -> list[bytes]:
-        lines: list[bytes] = []
+    def _agrees(self, log: str, n: int) -> bool:
+        """Say whether their segment `n` goes on as ours does: by the chain, one shared operation proves all before."""
+        start = n * limits.SEGMENT
+        theirs = self._source.segment(log, n)
+        last = min(self._known.length(log), start + len(theirs)) - 1
+        if last >= start:
+            return _op_id(theirs[last - start]) == self._known.op_id(log, last)
+        return start > 0 and parse(theirs[0]).prev == self._known.op_id(log, start - 1)
+
+    def _lines(self, log: str, first: int, end: int) -> Iterator[bytes]:
+        """Read segment by segment: one that is bad ends the reading before those after it cost anything."""
         for n in range(first, end):
             segment = self._source.segment(log, n)
             if n < end - 1 and len(segment) != limits.SEGMENT:
                 raise InvalidLine("segment_format", "a closed segment has 64 lines")
-            lines += segment
-        return lines
+            yield from segment
 
-    def _continues(self, log: str, start: int, theirs: Sequence[bytes]) -> bool:
-        """Say whether their lines from `start` agree with ours: by the chain, one shared operation proves the rest."""
-        last = min(self._known.length(log) - 1, start + len(theirs) - 1)
-        if last >= start:
-            return _op_id(theirs[last - start]) == self._known.op_id(log, last)
-        return start == 0 or parse(theirs[0]).prev == self._known.op_id(log, start - 1)
-
-    def _take_more(self, log: str, lines: Sequence[bytes]) -> None:
-        forked = self._known.forked_at(log)
-        if forked is not None:
-            self._intake.report.add("log", log, report.FORKED, f"at_{forked}")
-            return
-        length = self._known.length(log)
-        at = self._known.position(log, length - 1) if length else START
-        assert at is not None
-        verdict = self._verifier.read(log, lines, at)
-        if verdict.ops:
-            self._intake.ops[log] = verdict.ops
-        self._note("log", log, verdict)
-
-    def _take_divergence(self, log: str, segments: int) -> None:
-        """Find where the two chains part, and prove it: both sides must be signed."""
-        theirs = self._lines(log, 0, segments)
-        shared = zip(theirs, range(self._known.length(log)), strict=False)
-        agree = sum(1 for _ in takewhile(lambda pair: _op_id(pair[0]) == self._known.op_id(log, pair[1]), shared))
-        self._take_fork("log", log, agree, theirs[agree:])
-
-    def _take_branch(self, log: str, lines: Sequence[bytes]) -> None:
+    def _take_branch(self, log: str, read: Callable[[], Iterable[bytes]]) -> None:
         if log in self._intake.ops or log in self._intake.forks:
             self._intake.again = True
             return
-        first = parse(lines[0])
-        length = self._known.length(log)
-        if first.seq > length:
+        lines = iter(read())
+        first = next(lines)
+        seq = parse(first).seq
+        if seq > self._known.length(log):
             self._intake.report.add("fork", log, report.HELD, "prev")
-        elif first.seq < length and self._known.op_id(log, first.seq) == first.id:
-            self._intake.report.add("fork", log, report.UNCHANGED)
-        elif first.seq == length and self._known.forked_at(log) is None:
-            self._take_more(log, lines)
         else:
-            self._take_fork("fork", log, first.seq, lines)
+            self._follow("fork", log, seq, chain([first], lines))
 
-    def _take_fork(self, what: str, log: str, seq: int, lines: Sequence[bytes]) -> None:
-        forked = self._known.forked_at(log)
-        if forked is not None and seq >= forked and self._have_branch(log, lines):
-            self._intake.report.add(what, log, report.UNCHANGED)
-            return
-        before = self._known.position(log, seq - 1) if seq else START
-        verdict = self._verifier.read(log, lines, before or START)
+    def _follow(self, what: str, log: str, at: int, lines: Iterable[bytes]) -> None:
+        """Walk along our chain from `at` as long as theirs is the same, then take what goes on, or what parts."""
+        theirs = iter(lines)
+        length = self._known.length(log)
+        for raw in theirs:
+            if at < length and _op_id(raw) == self._known.op_id(log, at):
+                at += 1
+                continue
+            take = self._take_more if at == length and self._known.forked_at(log) is None else self._take_fork
+            return take(what, log, at, chain([raw], theirs))
+        return self._intake.report.add(what, log, report.UNCHANGED if at == length else report.STALE)
+
+    def _take_more(self, what: str, log: str, seq: int, lines: Iterable[bytes]) -> None:
+        verdict = self._verifier.read(log, lines, self._before(log, seq))
         if verdict.ops:
+            self._intake.ops[log] = verdict.ops
+        self._note(what, log, verdict)
+
+    def _take_fork(self, what: str, log: str, seq: int, lines: Iterable[bytes]) -> None:
+        """Two chains part at `seq`; both sides are signed, so that is proof against the writer."""
+        verdict = self._verifier.read(log, lines, self._before(log, seq))
+        if not verdict.ops:
+            self._note(what, log, verdict)
+        elif self._known.forked_at(log) == seq and not self._is_better(log, verdict.ops):
+            self._intake.report.add(what, log, report.UNCHANGED)
+        else:
             self._intake.forks[log] = (seq, verdict.ops)
             self._intake.report.add(what, log, report.FORKED, f"at_{seq}", len(verdict.ops))
-        else:
-            self._note(what, log, verdict)
 
-    def _have_branch(self, log: str, lines: Sequence[bytes]) -> bool:
-        starts = self._known.branch_starts(log)
-        return len(starts) >= limits.FORK_BRANCHES or _op_id(lines[0]) in starts
+    def _before(self, log: str, seq: int) -> Position:
+        return (self._known.position(log, seq - 1) if seq else None) or START
+
+    def _is_better(self, log: str, branch: Sequence[Line]) -> bool:
+        held = self._known.branches(log)
+        kept = weigh.kept_branches([*held, branch])
+        return [(one[0].id, one[-1].id) for one in kept] != [(one[0].id, one[-1].id) for one in held]
 
     def _note(self, what: str, log: str, verdict: Verdict) -> None:
         status, reason = verdict.stopped or (report.ACCEPTED, "")
@@ -223,15 +219,29 @@ class Intaker:
             status, reason = report.UNREAD, "upgrade"
         self._intake.report.add(what, log, status, reason, len(verdict.ops))
 
-    def _take_body(self, log: str, seq: int, raw: bytes) -> None:
-        wanted = next((one for one in self._intake.ops.get(log, ()) if one.seq == seq), None)
-        wanted = wanted or self._known.wants_body(log, seq)
-        if wanted is None:
-            return
-        if body.matches(raw, wanted.body):
-            self._intake.bodies.setdefault(log, {})[seq] = raw
-        else:
-            self._intake.report.add("body", wanted.id, report.INVALID, "body_hash")
+    def _take_bodies(self, log: str, read: Callable[[], Iterable[tuple[int, bytes]]]) -> None:
+        new = {one.seq: one for one in self._intake.ops.get(log, ()) if one.body is not None}
+        taken = self._intake.bodies.setdefault(log, {})
+        try:
+            for seq, raw in read():
+                wanted = new.get(seq) or self._known.lacks_body(log, seq)
+                if wanted is None or self._known.is_erased(self._actor(log), wanted.id):
+                    continue
+                if body.matches(raw, wanted.body):
+                    taken[seq] = raw
+                else:
+                    self._intake.report.add("body", wanted.id, report.INVALID, "body_hash")
+        finally:
+            if taken:
+                self._intake.report.add("body", log, report.ACCEPTED, taken=len(taken))
+            else:
+                del self._intake.bodies[log]
+
+    def _actor(self, log: str) -> str:
+        known = self._known.actor(log)
+        if known is not None:
+            return known
+        return str(self._intake.ops[log][0].payload.actor)
 
 
 def _op_id(raw: bytes) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from beads import body, clock, genesis, ids, op
+from beads import body, clock, genesis, ids, op, weigh
 from beads.errors import NotAllowed
 from beads.index import Delta, Index
 from beads.ingest import Intake, Intaker, Source
@@ -21,6 +21,8 @@ from stamps import keylog
 from stamps.keylog import KeyLog
 from stamps.keys import Signer
 
+ROUNDS = 4
+"""How often one source is gone through: a log, then its branches one after the other."""
 FOREVER_MS = 1 << 48
 """A clock beyond every valid time: what the own store holds is never held back."""
 
@@ -105,7 +107,7 @@ class Ledger:
 
     def refresh(self) -> Report:
         """Bring the index up to the store, if another process or a killed one left it behind."""
-        if self.index.generation() == self.store.generation():
+        if self.index.generation() == self.store.generation() and not self.index.erased_bodies():
             return Report()
         with self.store.lock():
             return self._catch_up()
@@ -156,7 +158,7 @@ class Ledger:
         return pen.ops[1:] if at.head is None else pen.ops
 
     def _own_position(self, log: str) -> Position:
-        weighed = self.index.logs().get(log)
+        weighed = self.index.log(log)
         if weighed is None:
             return START
         if weighed.forked_at is not None:
@@ -164,9 +166,12 @@ class Ledger:
                 f"your log {log[:12]} has two continuations at {weighed.forked_at}",
                 "The key was used from two copies of a home; add a new device key and go on with that.",
             )
-        head = self.index.heads().get(log)
-        at = self.index.position(log, head.seq) if head else None
-        return at or START
+        if weighed.frozen_at is not None:
+            raise NotAllowed(
+                f"your log {log[:12]} holds an operation at {weighed.frozen_at} that this version cannot read",
+                "Upgrade: what is written behind it would have no effect.",
+            )
+        return self.index.end(log) or START
 
     def sign(self, author: Author, log: str, at: Position, draft: Draft) -> tuple[Op, bytes | None]:
         """Make one operation that follows `at`; nothing is written.
@@ -215,14 +220,25 @@ class Ledger:
         """Verify and write what a peer sent; see `beads.ingest`."""
         with self.store.lock():
             self._catch_up()
-            verifier = Verifier(self.commons, self.genesis.private, self.rules, self.key_log, self._now_ms())
-            intake = Intaker(source, _Known(self), verifier).run()
-            self._write_intake(intake)
-            if intake.again:
-                second = Intaker(source, _Known(self), verifier).run()
-                self._write_intake(second)
-                intake.report.extend(second.report)
-            return intake.report
+            done = Report()
+            for _ in range(ROUNDS):
+                intake = self._examine(source)
+                self._write_intake(intake)
+                done.extend(intake.report)
+                if not intake.again:
+                    break
+            self._drop_erased()
+            return done
+
+    def judge(self, source: Source) -> Report:
+        """Say what `ingest` would take of it; nothing is written."""
+        with self.store.lock():
+            self._catch_up()
+            return self._examine(source).report
+
+    def _examine(self, source: Source) -> Intake:
+        verifier = Verifier(self.commons, self.genesis.private, self.rules, self.key_log, self._now_ms())
+        return Intaker(source, _Known(self), verifier).run()
 
     def _write_intake(self, intake: Intake) -> None:
         rewinds = {log: seq for log, (seq, _) in intake.forks.items()}
@@ -236,12 +252,15 @@ class Ledger:
         )
         if changes:
             self._commit(changes, rewinds)
-        self._erase(intake.ops)
 
-    def _branches(self, log: str, seq: int, theirs: Sequence[Op]) -> list[Sequence[op.Line]]:
+    def _branches(self, log: str, seq: int, theirs: Sequence[op.Line]) -> list[Sequence[op.Line]]:
         ours = [op.parse(raw) for raw in self.store.lines(log, seq)]
-        kept = [[op.parse(raw) for raw in branch] for branch in self.store.branches(log)] if not ours else []
-        return [*kept, *([ours] if ours else []), list(theirs)]
+        beyond = self.branches(log) or [[]]
+        return weigh.kept_branches([*(branch for each in beyond if (branch := [*ours, *each])), theirs])
+
+    def branches(self, log: str) -> list[list[op.Line]]:
+        """Return the branches of a forked log that are not kept."""
+        return [[op.parse(raw) for raw in branch] for branch in self.store.branches(log)]
 
     def erase(self, author: Author, op_id: str) -> Op:
         """Take back the words of one of the author's own operations.
@@ -249,38 +268,22 @@ class Ledger:
         Raises:
             NotAllowed: The words are another's.
         """
-
-        def make(ledger: Ledger) -> list[Draft]:
-            place = ledger._place(op_id)
-            if place is None or ledger.index.logs()[place[0]].actor != author.actor:
-                raise NotAllowed("only the author of words can erase them")
-            return [Draft("erase", {"op": op_id})]
-
         with self.store.lock():
             self._catch_up()
-            (written,) = self._append(author, make(self))
-            self._erase({written.log: [written]})
+            place = self.index.place(op_id)
+            if place is None or place.actor != author.actor:
+                raise NotAllowed("only the author of words can erase them")
+            (written,) = self._append(author, [Draft("erase", {"op": op_id})])
+            self._drop_erased()
             return written
 
-    def _erase(self, by_log: Mapping[str, Sequence[Op]]) -> None:
-        """Drop the bodies that live `erase` operations of their own authors name."""
+    def _drop_erased(self) -> None:
+        """Drop every body that is held although its author took it back."""
         gone: dict[str, set[int]] = {}
-        logs = self.index.logs()
-        for one in (one for ops in by_log.values() for one in ops if one.t == "erase" and one.payload):
-            place = self._place(one.payload.op)
-            if place and logs[place[0]].actor == logs[one.log].actor and logs[one.log].counts(one.seq):
-                gone.setdefault(place[0], set()).add(place[1])
+        for log, seq in self.index.erased_bodies():
+            gone.setdefault(log, set()).add(seq)
         if gone:
             self._commit(Changes(erased={log: frozenset(seqs) for log, seqs in gone.items()}))
-
-    def _place(self, op_id: str) -> tuple[str, int] | None:
-        found = self.index.op(op_id)
-        return (found.log, found.seq) if found else None
-
-    def erased(self, actor: str) -> frozenset[str]:
-        """Return the operations whose words an actor has taken back."""
-        state = self.index.state("actor", actor)
-        return frozenset(state["erased"]) if state else frozenset()
 
     # -- catching up -------------------------------------------------------------------------------------------
 
@@ -288,12 +291,14 @@ class Ledger:
         """Bring the index up to the store; what does not verify is left out and reported. Holds the lock."""
         generation = self.store.generation()
         at = self.index.generation()
-        if at == generation:
-            return Report()
+        done = Report()
         if at is None:
             self.index.clear()
-        self._key_logs = None
-        return _Replay(self, generation).run()
+        if at != generation:
+            self._key_logs = None
+            done = _Replay(self, generation).run()
+        self._drop_erased()
+        return done
 
 
 class _Pen:
@@ -320,7 +325,6 @@ class _Known:
         self._index = ledger.index
         self._heads = ledger.index.heads()
         self._logs = ledger.index.logs()
-        self._erased: dict[str, frozenset[str]] = {}
 
     def key_log(self, actor: str) -> KeyLog | None:
         return self._ledger.key_log(actor)
@@ -328,6 +332,10 @@ class _Known:
     def length(self, log: str) -> int:
         head = self._heads.get(log)
         return head.seq + 1 if head else 0
+
+    def actor(self, log: str) -> str | None:
+        weighed = self._logs.get(log)
+        return weighed.actor if weighed else None
 
     def forked_at(self, log: str) -> int | None:
         weighed = self._logs.get(log)
@@ -339,19 +347,15 @@ class _Known:
     def op_id(self, log: str, seq: int) -> str | None:
         return self._index.op_id(log, seq)
 
-    def branch_starts(self, log: str) -> list[str]:
-        return [op.parse(branch[0]).id for branch in self._ledger.store.branches(log)]
+    def branches(self, log: str) -> list[list[op.Line]]:
+        return self._ledger.branches(log)
 
-    def wants_body(self, log: str, seq: int) -> Op | None:
+    def lacks_body(self, log: str, seq: int) -> Op | None:
         one = self._index.op_at(log, seq)
-        if one is None or one.body is None or self._index.has_body(one.id):
-            return None
-        return None if one.id in self._erasures(self._logs[log].actor) else one
+        return None if one is None or one.body is None or self._index.has_body(one.id) else one
 
-    def _erasures(self, actor: str) -> frozenset[str]:
-        if actor not in self._erased:
-            self._erased[actor] = self._ledger.erased(actor)
-        return self._erased[actor]
+    def is_erased(self, actor: str, op_id: str) -> bool:
+        return self._index.is_erased(actor, op_id)
 
 
 class _Replay:
@@ -377,9 +381,7 @@ class _Replay:
             branches = [] if log in forked else self._ledger.store.branches(log)
             if branches:
                 ops[log], forks[log] = self._with_branch(log, ops[log], branches[0])
-        self._ledger.index.apply(Delta(self._generation, ops, bodies=self._bodies(ops)))
-        if forks:
-            self._ledger.index.apply(Delta(self._generation, rewinds=forks))
+        self._ledger.index.apply(Delta(self._generation, ops, rewinds=forks, bodies=self._bodies(ops)))
         return self._report
 
     def _stands(self, log: str, indexed: op.Head) -> bool:

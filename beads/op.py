@@ -162,6 +162,16 @@ def read_header(header: bytes, signature: bytes) -> Line:
     return _line(value, header, signature)
 
 
+def recall(raw: bytes) -> Line:
+    """Read a line that was read strictly before it was stored here."""
+    return recall_header(*reversed(_split(raw)))
+
+
+def recall_header(header: bytes, signature: bytes) -> Line:
+    """Read a header that was read strictly before it was stored here."""
+    return _line(msgspec.json.decode(header), header, signature)
+
+
 def _line(value: Mapping[str, Any], header: bytes, signature: bytes) -> Line:
     try:
         h = msgspec.convert(value, _Header)

@@ -2,12 +2,12 @@
 
 1. Number of objects, size of one and of all are bounded; a declared size is refused before anything is inflated,
    and a stream that inflates to more than it declared is cut off there.
-2. Deltas are applied here because their result must be bounded while it is made.
+2. Deltas are applied here because their result must be bounded while it is made, and each made once.
 3. Objects are named by what they hold; nothing is taken at its word.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from beads import gitobject, limits
@@ -18,6 +18,8 @@ KINDS = {1: COMMIT, 2: TREE, 3: BLOB}
 OFS_DELTA, REF_DELTA = 6, 7
 DELTA_DEPTH = 60
 """git itself makes chains of at most 50."""
+RECENT_BYTES = 8 * 1024 * 1024
+"""Made objects that are kept in memory."""
 _HEADER = 12
 _STEP = 1 << 16
 
@@ -64,6 +66,8 @@ class Pack:
         self._entries: dict[int, _Entry] = {}
         self._places: dict[str, int] = {}
         self._total = 0
+        self._recent: dict[int, tuple[str, bytes]] = {}
+        self._recent_bytes = 0
         self._scan()
         self._name_all()
 
@@ -79,7 +83,7 @@ class Pack:
         Raises:
             KeyError: The pack does not hold it.
         """
-        return self._resolve(self._places[object_id], 0)
+        return self._resolve(self._places[object_id])
 
     def _scan(self) -> None:
         count = _object_count(self._raw[:_HEADER], self._bounds)
@@ -122,9 +126,11 @@ class Pack:
         machine = zlib.decompressobj()
         parts: list[bytes] = []
         left, at = entry.size + 1, entry.data_at
+        # Deflating adds a few bytes at most, so one step of this size is enough for most objects.
+        step = min(_STEP, entry.size + 64)
         try:
             while not machine.eof and left > 0:
-                chunk = bytes(self._raw[at : at + _STEP])
+                chunk = bytes(self._raw[at : at + step])
                 if not chunk:
                     raise RemoteError("pack is cut short")
                 parts.append(machine.decompress(chunk, left))
@@ -138,45 +144,65 @@ class Pack:
         return data, at
 
     def _name_all(self) -> None:
-        waiting = dict(self._entries)
-        while waiting:
-            ready = {at: entry for at, entry in waiting.items() if self._has_base(entry, waiting)}
-            if not ready:
-                raise RemoteError("pack builds on objects that nobody has")
-            for at in ready:
-                kind, data = self._resolve(at, 0)
-                if self._entries[at].base is not None:
-                    self._count_bytes(len(data))
-                self._places[gitobject.object_id(kind, data)] = at
-                del waiting[at]
+        """Make each object once, from what it builds on down to what builds on it."""
+        waiting: dict[int | str, list[int]] = {}
+        for at, entry in self._entries.items():
+            if entry.base is not None:
+                waiting.setdefault(entry.base, []).append(at)
+        for at, entry in self._entries.items():
+            if entry.base is None:
+                self._name(at, KINDS[entry.kind], self._inflate(entry)[0], 0, waiting)
+        for base in [base for base in waiting if isinstance(base, str)]:
+            found = self._outside(base)
+            if found is not None:
+                self._name_children(waiting.pop(base, ()), *found, 0, waiting)
+        if waiting:
+            raise RemoteError("pack builds on objects that nobody has")
 
-    def _has_base(self, entry: _Entry, waiting: "dict[int, _Entry]") -> bool:
-        base = entry.base
-        if base is None:
-            return True
+    def _name(self, at: int, kind: str, data: bytes, depth: int, waiting: dict[int | str, list[int]]) -> None:
+        object_id = gitobject.object_id(kind, data)
+        self._places[object_id] = at
+        self._name_children((*waiting.pop(at, ()), *waiting.pop(object_id, ())), kind, data, depth, waiting)
+
+    def _name_children(
+        self, children: Iterable[int], kind: str, base: bytes, depth: int, waiting: dict[int | str, list[int]]
+    ) -> None:
+        for at in children:
+            if depth == DELTA_DEPTH:
+                raise LimitExceeded("a chain of deltas is too long")
+            data = apply_delta(base, self._inflate(self._entries[at])[0], self._bounds.largest)
+            self._count_bytes(len(data))
+            self._name(at, kind, data, depth + 1, waiting)
+
+    def _resolve(self, at: int) -> tuple[str, bytes]:
+        if at not in self._recent:
+            entry = self._entries[at]
+            data, _ = self._inflate(entry)
+            if entry.base is None:
+                made = KINDS[entry.kind], data
+            else:
+                kind, base = self._base(entry.base)
+                made = kind, apply_delta(base, data, self._bounds.largest)
+            self._remember(at, made)
+        return self._recent[at]
+
+    def _remember(self, at: int, made: tuple[str, bytes]) -> None:
+        """Keep what was made last: segments of one log build on each other."""
+        self._recent[at] = made
+        self._recent_bytes += len(made[1])
+        while self._recent_bytes > RECENT_BYTES and len(self._recent) > 1:
+            _, dropped = self._recent.pop(next(iter(self._recent)))
+            self._recent_bytes -= len(dropped)
+
+    def _base(self, base: int | str) -> tuple[str, bytes]:
         if isinstance(base, int):
-            return base in self._entries and base not in waiting
-        return base in self._places or self._outside(base) is not None
-
-    def _resolve(self, at: int, depth: int) -> tuple[str, bytes]:
-        if depth > DELTA_DEPTH:
-            raise LimitExceeded("a chain of deltas is too long")
-        entry = self._entries[at]
-        data, _ = self._inflate(entry)
-        if entry.base is None:
-            return KINDS[entry.kind], data
-        kind, base = self._base(entry.base, depth)
-        return kind, apply_delta(base, data, self._bounds.largest)
-
-    def _base(self, base: int | str, depth: int) -> tuple[str, bytes]:
-        if isinstance(base, str):
-            if base not in self._places:
-                found = self._outside(base)
-                if found is None:
-                    raise RemoteError("pack builds on an object that nobody has")
-                return found
-            base = self._places[base]
-        return self._resolve(base, depth + 1)
+            return self._resolve(base)
+        if base in self._places:
+            return self._resolve(self._places[base])
+        found = self._outside(base)
+        if found is None:
+            raise RemoteError("pack builds on an object that nobody has")
+        return found
 
 
 def apply_delta(base: bytes, delta: bytes, largest: int) -> bytes:

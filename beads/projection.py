@@ -102,3 +102,20 @@ BEADS = Projection(
             WHERE entity IN (SELECT entity FROM touched)""",
     ),
 )
+
+
+def _erasure_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
+    return {"erasures": [{"entity": state["id"], "op": op} for op in state["erased"]]}
+
+
+ERASURES = Projection(
+    kind="actor",
+    ddl=(
+        "CREATE TABLE erasures (entity TEXT NOT NULL, op TEXT NOT NULL)",
+        "CREATE INDEX erasures_entity ON erasures (entity)",
+        "CREATE INDEX erasures_op ON erasures (op)",
+    ),
+    columns={"erasures": ("entity", "op")},
+    rows=_erasure_rows,
+)
+"""Whose words are taken back: every index has it, for no body of these may be taken up again."""

@@ -16,7 +16,6 @@ from beads.report import Report
 from beads.sync import finder
 
 NOTHING = "0" * 40
-_WHAT = {"log": "log", "id": "keys", "fork": "fork", "body": "body"}
 
 
 class Command(NamedTuple):
@@ -38,8 +37,7 @@ def receive(ledger: Ledger, store: GitStore, commands: Sequence[Command], receiv
     """Take what a push brings."""
     refused = {c.ref: reason for c in commands if (reason := _refusal(store, c)) is not None}
     wanted = {c.ref: c.new for c in commands if c.ref not in refused}
-    repository = store.repository
-    offer = Offer(store.prefix, wanted, finder(received, repository.get), lambda oid: oid not in repository)
+    offer = Offer(store.prefix, wanted, finder(received, store.repository.get), store.refs())
     done = ledger.ingest(offer)
     ours = store.refs()
     answers: dict[str, str | None] = dict(refused)
@@ -62,7 +60,7 @@ def _refusal(store: GitStore, command: Command) -> str | None:
 def _reason(store: GitStore, name: str, done: Report) -> str:
     ref = parse_ref(store.prefix, name)
     assert ref is not None
-    outcome = done.of(_WHAT.get(ref.kind, ref.kind), ref.id)
+    outcome = done.of(ref.what, ref.id)
     if outcome is None:
         return "nothing in it verifies" if ref.kind != "genesis" else "another genesis"
     if outcome.status in (report.ACCEPTED, report.UNCHANGED, report.STALE):

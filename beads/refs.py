@@ -33,6 +33,11 @@ class RefName(NamedTuple):
     kind: str
     id: str
 
+    @property
+    def what(self) -> str:
+        """How reports call it."""
+        return "keys" if self.kind == "id" else self.kind
+
 
 def parse_ref(prefix: str, name: str) -> RefName | None:
     """Read a reference's name; None where it is not of this protocol."""
@@ -54,12 +59,12 @@ class Offer:
     Args:
         refs: The peer's references that were fetched, and their commits.
         find: Looks objects up, in what was received and then in what is here.
-        is_new: Says whether an object was not here before; only such bodies are read.
+        here: The references here, by the same names; bodies that lie there already are not read.
     """
 
-    def __init__(self, prefix: str, refs: Mapping[str, str], find: Find, is_new: Callable[[str], bool]) -> None:
+    def __init__(self, prefix: str, refs: Mapping[str, str], find: Find, here: Mapping[str, str]) -> None:
         self._find = find
-        self._is_new = is_new
+        self._here = {ref.id: here[name] for name in refs.keys() & here.keys() if (ref := _body_ref(prefix, name))}
         self._by_kind: dict[str, list[tuple[str, str]]] = {kind: [] for kind in _KINDS}
         self._segments: dict[str, list[TreeEntry]] = {}
         for name, target in sorted(refs.items()):
@@ -108,27 +113,21 @@ class Offer:
         for entry in self._read_files(target):
             yield from segment.split(self._data(entry.id, BLOB))
 
-    def bodies(self) -> Iterator[tuple[str, int, bytes]]:
-        """Yield bodies that were not here before, with log and position."""
+    def bodies(self) -> Iterator[tuple[str, Callable[[], Iterator[tuple[int, bytes]]]]]:
+        """Yield the logs whose bodies differ from those here, and how to read these with their positions."""
         for log, target in self._by_kind["body"]:
-            try:
-                entries = list(self._body_entries(target))
-            except InvalidLine:
-                continue
-            for seq, blob in entries:
-                found = self._find(blob) if self._is_new(blob) else None
-                if found is not None and found[0] == BLOB:
-                    yield log, seq, found[1]
+            yield log, partial(self._new_bodies, target, self._here.get(log))
 
-    def _body_entries(self, target: str) -> Iterator[tuple[int, str]]:
+    def _new_bodies(self, target: str, here: str | None) -> Iterator[tuple[int, bytes]]:
+        ours = {folder.name: folder.id for folder in self._tree(self._commit(here))} if here else {}
         for folder in self._tree(self._commit(target)):
-            if not self._is_new(folder.id):
+            if ours.get(folder.name) == folder.id:
                 continue
+            known = {entry.id for entry in self._tree(ours[folder.name])} if folder.name in ours else frozenset()
             for entry in self._tree(folder.id):
-                match = _BODY_NAME.fullmatch(entry.name)
-                if match is None or entry.is_tree:
-                    raise InvalidLine("tree_name", entry.name)
-                yield int(match[1]), entry.id
+                seq = _body_seq(folder, entry)
+                if entry.id not in known:
+                    yield seq, self._data(entry.id, BLOB)
 
     def _files(self, log: str) -> list[TreeEntry]:
         if log not in self._segments:
@@ -171,3 +170,16 @@ class Offer:
         if found is None or found[0] != kind:
             raise InvalidLine("missing_object", f"{kind} {object_id[:12]}")
         return found[1]
+
+
+def _body_ref(prefix: str, name: str) -> RefName | None:
+    ref = parse_ref(prefix, name)
+    return ref if ref is not None and ref.kind == "body" else None
+
+
+def _body_seq(folder: TreeEntry, entry: TreeEntry) -> int:
+    match = _BODY_NAME.fullmatch(entry.name)
+    # Each body has one place, so a folder that is named twice cannot stand for twice as many bodies.
+    if match is None or entry.is_tree or segment.body_path(int(match[1])) != (folder.name, entry.name):
+        raise InvalidLine("tree_name", entry.name)
+    return int(match[1])

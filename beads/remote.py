@@ -96,6 +96,20 @@ class Meter:
 
         return counted
 
+    def gather(self, read_some: Callable[[int], bytes]) -> Callable[[int], bytes]:
+        """Make exact reads of partial ones, looking at the clock in between: a byte a second is no answer."""
+
+        def exact(size: int) -> bytes:
+            parts: list[bytes] = []
+            left = size
+            while left > 0 and (part := read_some(left)):
+                self.check(len(part))
+                parts.append(part)
+                left -= len(part)
+            return b"".join(parts)
+
+        return exact
+
 
 class _Http(AbstractHttpGitClient):
     def __init__(self, url: str, meter: Meter, timing: Limits, headers: Mapping[str, str]) -> None:
@@ -130,7 +144,7 @@ class _Http(AbstractHttpGitClient):
             raise RemoteError(*_http_problem(response.status, detail))
         response.content_type = kind
         response.redirect_location = ""
-        return response, self._meter.wrap(response.read)
+        return response, self._meter.gather(response.read1)
 
 
 def _http_problem(status: int, detail: str) -> tuple[str, str]:

@@ -26,6 +26,8 @@ from beads import gitobject
 from beads.errors import ConflictError, NotFound, StoreError
 from beads.gitobject import BLOB, COMMIT, TREE, GitObject, TreeEntry
 
+GENERATION = "wl-generation"
+"""A token that every write replaces before references move."""
 LOOSE_AT_MOST = 48
 """Objects of one write that are stored one by one; more go into a pack."""
 LOOSE_BEFORE_PACKING = 2000
@@ -34,7 +36,6 @@ SUPERSEDED_KEPT = "1.hour.ago"
 """A replaced tail stays readable so that a reader who has just seen its name can still fetch it."""
 _KINDS = {1: COMMIT, 2: TREE, 3: BLOB}
 _NUMBERS = {kind: number for number, kind in _KINDS.items()}
-_ABSENT = ObjectID(b"0" * 40)
 _REPAIR = "Run: wl doctor --fix"
 _CONFIG = """[core]
 \trepositoryformatversion = 0
@@ -42,6 +43,7 @@ _CONFIG = """[core]
 \tfilemode = true
 [gc]
 \tauto = 0
+\tpackRefs = false
 [uploadpack]
 \tallowAnySHA1InWant = true
 """
@@ -73,7 +75,8 @@ class Repository:
     def make(cls, path: Path, head: str) -> "Repository":
         """Make an empty repository whose HEAD is the branch `head`."""
         for folder in ("objects/pack", "objects/info", "refs/heads"):
-            (path / folder).mkdir(parents=True)
+            make_folder(path / folder)
+        write_file(path / GENERATION, b"0" * 16)
         write_file(path / "config", _CONFIG.encode())
         write_file(path / "HEAD", f"ref: {head}\n".encode())
         return cls(path)
@@ -169,8 +172,12 @@ class Repository:
 
     def ref(self, name: str) -> str | None:
         """Return the object that a reference names."""
-        target = self._refs.read_ref(Ref(name.encode()))
-        return target.decode() if target else None
+        try:
+            return (self.path / name).read_text().rstrip("\n")
+        except FileNotFoundError:
+            # Stock git may have packed it.
+            target = self._refs.get_packed_refs().get(Ref(name.encode()))
+            return target.decode() if target else None
 
     def write(self, objects: Sequence[GitObject], updates: Iterable[RefUpdate]) -> None:
         """Store objects durably, change the generation, then move the references in order.
@@ -181,11 +188,20 @@ class Repository:
         """
         try:
             self._put(objects)
-            write_file(self.path / "wl-generation", secrets.token_hex(8).encode())
+            self._renew_generation()
+            for update in updates:
+                self._move(update)
         except OSError as error:
             raise StoreError(f"cannot write: {error.strerror}", f"Make room or access at {self.path}.") from error
-        for update in updates:
-            self._move(update)
+
+    def _renew_generation(self) -> None:
+        # In place: whoever reads it half written sees a token that differs, which is all it is for.
+        handle = os.open(self.path / GENERATION, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(handle, secrets.token_hex(8).encode(), 0)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     def publish(self, objects: Sequence[GitObject], name: str, new: str) -> None:
         """Point a reference outside the protocol (a local view) at new objects; the generation stays."""
@@ -206,35 +222,42 @@ class Repository:
         if len(objects) > LOOSE_AT_MOST:
             self._put_pack(list({obj.id: obj for obj in objects}.values()))
             return
-        for obj in objects:
-            _put_loose(self.path / "objects", obj)
+        _put_loose(self.path / "objects", objects)
 
     def _put_pack(self, objects: Sequence[GitObject]) -> None:
         folder = self.path / "objects" / "pack"
         making = folder / f"tmp_{secrets.token_hex(8)}"
-        with making.open("wb", buffering=1 << 20) as pack:
-            entries, checksum = write_pack_data(
-                pack.write, map(_unpacked, objects), SHA1, num_records=len(objects), compression_level=1
-            )
-            _flush(pack)
+        try:
+            with making.open("wb", buffering=1 << 20) as pack:
+                entries, checksum = write_pack_data(
+                    pack.write, map(_unpacked, objects), SHA1, num_records=len(objects), compression_level=1
+                )
+                _flush(pack)
+            name = folder / f"pack-{checksum.hex()}"
+            making.replace(name.with_suffix(".pack"))
+        except OSError:
+            making.unlink(missing_ok=True)
+            raise
         index = io.BytesIO()
         write_pack_index_v2(index, sorted((sha, *place) for sha, place in entries.items()), checksum)
-        name = folder / f"pack-{checksum.hex()}"
-        making.replace(name.with_suffix(".pack"))
         write_file(name.with_suffix(".idx"), index.getvalue())
 
     def _move(self, update: RefUpdate) -> None:
         name, old, new = update
         if old == new:
             return
-        expected = _ABSENT if old is None else ObjectID(old.encode())
-        ref = Ref(name.encode())
-        if new is None:
-            moved = self._refs.remove_if_equals(ref, expected)
-        else:
-            moved = self._refs.set_if_equals(ref, expected, ObjectID(new.encode()))
-        if not moved:
+        if self.ref(name) != old:
             raise ConflictError(f"{name} moved while it was written", "Something else writes to this repository.")
+        path = self.path / name
+        if new is not None:
+            make_folder(path.parent)
+            write_file(path, f"{new}\n".encode())
+            return
+        # A lock file here is one that a killed process left: whoever moves references holds `lock`.
+        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+        self._refs.remove_if_equals(Ref(name.encode()), None)
+        # Folders that became empty are gone, too.
+        flush_folder(next(folder for folder in path.parents if folder.is_dir()))
 
     def wants_packing(self) -> bool:
         """Say whether `pack` is due; a look at one of 256 folders, as `git gc --auto` does."""
@@ -271,7 +294,7 @@ def git_environment() -> dict[str, str]:
 def read_generation(path: Path) -> str:
     """Return the generation token of a repository, or "" before its first write."""
     try:
-        return (path / "wl-generation").read_text()
+        return (path / GENERATION).read_text()
     except FileNotFoundError:
         return ""
 
@@ -288,6 +311,14 @@ def write_file(path: Path, data: bytes) -> None:
         making.unlink(missing_ok=True)
         raise
     flush_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, durably."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        flush_folder(path.parent)
 
 
 def publish_folder(making: Path, path: Path) -> None:
@@ -315,14 +346,32 @@ def _flush(handle: BinaryIO) -> None:
     os.fsync(handle.fileno())
 
 
-def _put_loose(folder: Path, obj: GitObject) -> None:
-    path = folder / obj.id[:2] / obj.id[2:]
-    if path.exists():
-        # Touched, so that pruning by age does not take it from under the reference about to name it.
-        os.utime(path)
-        return
-    path.parent.mkdir(exist_ok=True)
-    write_file(path, gitobject.loose(obj))
+def _put_loose(folder: Path, objects: Iterable[GitObject]) -> None:
+    """Write objects one by one, all of them durably before any has its name."""
+    made: list[tuple[Path, Path]] = []
+    touched: set[Path] = set()
+    try:
+        for obj in objects:
+            path = folder / obj.id[:2] / obj.id[2:]
+            touched.add(path.parent)
+            if path.exists():
+                # Touched, so that pruning by age does not take it from under the reference about to name it.
+                os.utime(path)
+                continue
+            # git prunes files of this name that a killed process left.
+            made.append((folder / f"tmp_obj_{secrets.token_hex(8)}", path))
+            with made[-1][0].open("xb") as handle:
+                handle.write(gitobject.loose(obj))
+                _flush(handle)
+        for making, path in made:
+            make_folder(path.parent)
+            making.replace(path)
+    except OSError:
+        for making, _ in made:
+            making.unlink(missing_ok=True)
+        raise
+    for each in touched:
+        flush_folder(each)
 
 
 def _unpacked(obj: GitObject) -> UnpackedObject:

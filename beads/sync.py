@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from beads import genesis, ids, pack, report
-from beads.errors import InvalidLine, NotFound, RemoteError
+from beads.errors import InvalidLine, LimitExceeded, NotFound, RemoteError
 from beads.git_store import GitStore
 from beads.gitobject import GitObject
 from beads.ledger import Ledger
 from beads.pack import Pack
 from beads.refs import Find, Offer, parse_ref
 from beads.remote import Fetched, GitRemote, RefMove, Wanted
-from beads.report import Report
+from beads.report import Outcome, Report
 
 BATCH = 150
 """References asked for in one request: two haves each stay below what a stateless client may tell."""
@@ -63,30 +63,60 @@ class Syncer:
         exchange = Exchange()
         for _ in range(ATTEMPTS):
             exchange.refused.clear()
-            self._pull(exchange, take=pull)
-            if not push or not self._push(exchange):
+            learned = self._pull(exchange, take=pull)
+            if pull:
+                exchange.report.extend(learned)
+            if not push or not self._push(exchange, learned, took=pull):
                 break
         return exchange
 
     # -- pull --------------------------------------------------------------------------------------------------
 
-    def _pull(self, exchange: Exchange, *, take: bool) -> None:
+    def _pull(self, exchange: Exchange, *, take: bool) -> Report:
+        """Read what differs, in batches, and take it; or only judge it, so that nothing unread is overwritten."""
+        learned = Report()
         asked: set[tuple[str, str]] = set()
+        size = BATCH
         while True:
             chosen: dict[str, str] = {}
-
-            def choose(theirs: Mapping[str, str], chosen: dict[str, str] = chosen) -> Wanted:
-                chosen.update(self._choose(theirs, asked) if take else {})
-                return Wanted(tuple(chosen.values()), self._haves(chosen))
-
-            with self._remote.fetch(choose, self._store.repository.get) as fetched:
-                exchange.seen = fetched.refs
+            try:
+                learned.extend(self._read(exchange, chosen, asked, size, take=take))
+            except LimitExceeded:
+                # One log that is too large must not keep the others out: halve until it stands alone.
                 if not chosen:
-                    return
-                asked.update(chosen.items())
-                exchange.report.extend(self._ledger.ingest(self._offer(chosen, fetched)))
+                    raise
+                if len(chosen) > 1:
+                    size = len(chosen) // 2
+                    continue
+                learned.extend(self._held(chosen))
+            if not chosen:
+                return learned
+            asked.update(chosen.items())
+            size = min(2 * size, BATCH)
 
-    def _choose(self, theirs: Mapping[str, str], asked: set[tuple[str, str]]) -> dict[str, str]:
+    def _read(
+        self, exchange: Exchange, chosen: dict[str, str], asked: set[tuple[str, str]], size: int, *, take: bool
+    ) -> Report:
+        def choose(theirs: Mapping[str, str]) -> Wanted:
+            chosen.update(self._choose(theirs, asked, size, only_ours=not take))
+            return Wanted(tuple(chosen.values()), self._haves(chosen))
+
+        with self._remote.fetch(choose, self._store.repository.get) as fetched:
+            exchange.seen = fetched.refs
+            if not chosen:
+                return Report()
+            offer = self._offer(chosen, fetched)
+            return self._ledger.ingest(offer) if take else self._ledger.judge(offer)
+
+    def _held(self, chosen: Mapping[str, str]) -> Report:
+        passed_over = Report()
+        for ref in filter(None, (parse_ref(self._store.prefix, name) for name in chosen)):
+            passed_over.add(ref.what, ref.id, report.HELD, "limit")
+        return passed_over
+
+    def _choose(
+        self, theirs: Mapping[str, str], asked: set[tuple[str, str]], size: int, *, only_ours: bool
+    ) -> dict[str, str]:
         ours = self._store.refs()
         names = {name: parse_ref(self._store.prefix, name) for name in theirs}
         changed = [
@@ -95,9 +125,10 @@ class Syncer:
             if ref is not None
             and ref.kind != "genesis"
             and ours.get(name) != theirs[name]
+            and (name in ours or not only_ours)
             and (name, theirs[name]) not in asked
         ]
-        return {name: theirs[name] for _, name in sorted(changed)[:BATCH]}
+        return {name: theirs[name] for _, name in sorted(changed)[:size]}
 
     def _haves(self, chosen: Mapping[str, str]) -> tuple[str, ...]:
         found: list[str] = []
@@ -108,19 +139,17 @@ class Syncer:
         return tuple(found)
 
     def _offer(self, chosen: Mapping[str, str], fetched: Fetched) -> Offer:
-        repository = self._store.repository
-        return Offer(
-            self._store.prefix, chosen, finder(fetched.pack, repository.get), lambda oid: oid not in repository
-        )
+        find = finder(fetched.pack, self._store.repository.get)
+        return Offer(self._store.prefix, chosen, find, self._store.refs())
 
     # -- push --------------------------------------------------------------------------------------------------
 
-    def _push(self, exchange: Exchange) -> bool:
+    def _push(self, exchange: Exchange, learned: Report, *, took: bool) -> bool:
         """Push what the peer lacks; return True where it moved meanwhile and a pull may help."""
         moves = [
             RefMove(name, exchange.seen.get(name), target)
             for name, target in self._store.refs().items()
-            if exchange.seen.get(name) != target and self._may_push(name, exchange)
+            if exchange.seen.get(name) != target and (name not in exchange.seen or self._covers(name, learned, took))
         ]
         if not moves:
             return False
@@ -129,15 +158,14 @@ class Syncer:
         exchange.refused.update({name: error for name, error in outcome.items() if error is not None})
         return bool(exchange.refused)
 
-    def _may_push(self, name: str, exchange: Exchange) -> bool:
-        """Say whether we hold all that the peer has under a reference."""
+    def _covers(self, name: str, learned: Report, took: bool) -> bool:
+        """Say whether we hold all that the peer has under a reference that was read."""
         ref = parse_ref(self._store.prefix, name)
         if ref is None:
             return False
-        if name not in exchange.seen:
-            return True
-        outcome = exchange.report.of({"log": "log", "id": "keys"}.get(ref.kind, ref.kind), ref.id)
-        return outcome is None or outcome.status != report.HELD
+        # Bodies of operations that wait here are not held either.
+        outcomes = [learned.of(what, ref.id) for what in {ref.what, "log" if ref.kind == "body" else ref.what}]
+        return not any(outcome is not None and _left_there(outcome, took) for outcome in outcomes)
 
     def _objects(self, moves: list[RefMove]) -> list[GitObject]:
         found = {}
@@ -145,6 +173,13 @@ class Syncer:
             for obj in self._store.repository.missing(move.new, move.old):
                 found[obj.id] = obj
         return list(found.values())
+
+
+def _left_there(outcome: Outcome, took: bool) -> bool:
+    """Say whether the peer holds something that may be good and is not here."""
+    waits = outcome.status == report.HELD
+    other_keys = outcome.what == "keys" and outcome.status in (report.UNREAD, report.FORKED)
+    return waits or other_keys or (outcome.taken > 0 and not took)
 
 
 def finder(received: Pack | None, here: Find) -> Find:
@@ -190,7 +225,7 @@ def fetch_founding(remote: GitRemote, commons: str | None) -> Founding:
 
 def _founding(name: str, target: str, find: Find) -> Founding:
     try:
-        return Founding(*Offer(name.removesuffix("genesis"), {name: target}, find, _always).founding())
+        return Founding(*Offer(name.removesuffix("genesis"), {name: target}, find, {}).founding())
     except InvalidLine as error:
         raise RemoteError(f"the founding document offered is broken: {error}") from None
 
@@ -209,7 +244,3 @@ def _is_genesis(name: str, commons: str | None) -> bool:
     parts = name.split("/")
     fits = len(parts) == 4 and parts[:2] == ["refs", "wl"] and parts[3] == "genesis"
     return fits and (commons is None or parts[2] == commons)
-
-
-def _always(_: str) -> bool:
-    return True

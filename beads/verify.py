@@ -86,16 +86,17 @@ class Verifier:
         """Verify lines that should follow `start`, up to the first that does not hold."""
         ops: list[Op] = []
         at = start
-        for raw in lines:
-            try:
+        try:
+            for raw in lines:
                 verified, at = self._next(log, raw, at)
-            except Held as held:
-                return Verdict(ops, at, ("held", held.reason))
-            except UnknownVersion:
-                return Verdict(ops, at, ("held", "version"))
-            except InvalidLine as error:
-                return Verdict(ops, at, ("invalid", error.reason))
-            ops.append(verified)
+                ops.append(verified)
+        except Held as held:
+            return Verdict(ops, at, ("held", held.reason))
+        except UnknownVersion:
+            return Verdict(ops, at, ("held", "version"))
+        except InvalidLine as error:
+            # Of a line, or of where the lines are read from: what came before it stands.
+            return Verdict(ops, at, ("invalid", error.reason))
         return Verdict(ops, at)
 
     def _next(self, log: str, raw: bytes, at: Position) -> tuple[Op, Position]:

@@ -9,12 +9,12 @@
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from beads import ids
+from beads import ids, limits
 from beads.genesis import Genesis
-from beads.op import Op
+from beads.op import Line, Op
 from beads.ops.join import Admit, Join
 from beads.ops.open import Open
 from beads.rules import Live
@@ -65,6 +65,24 @@ def kept_chain(ops: Iterable[Op]) -> tuple[list[Op], int | None]:
         chain.append(op)
         at = op.id
     return chain, (len(chain) if len(after[at]) > 1 else None)
+
+
+def kept_branches(branches: Iterable[Sequence[Line]]) -> list[Sequence[Line]]:
+    """Choose the branches to keep of a log that has forked, the same wherever the same were seen.
+
+    Of branches that begin alike the longest, or the one whose end has the greater id; of more than two, those that
+    begin with the lesser ids.
+    """
+    best: dict[str, Sequence[Line]] = {}
+    for branch in branches:
+        start = branch[0].id
+        if start not in best or _length(branch) > _length(best[start]):
+            best[start] = branch
+    return [best[start] for start in sorted(best)[: limits.FORK_BRANCHES]]
+
+
+def _length(branch: Sequence[Line]) -> tuple[int, str]:
+    return len(branch), branch[-1].id
 
 
 def opening(op: Op, commons: str) -> Open | None:

@@ -1,6 +1,6 @@
 """A commons as its members work with it: every verb, once, for the command line, HTTP and pages alike. ⚡"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -225,20 +225,20 @@ class Commons:
         Raises:
             NotFound: There is none, or several have the name.
         """
-        return find_actor(self.index, wanted, self.me)
+        return find_actor([self.index], wanted, self.me)
 
 
-def find_actor(index: Index, wanted: str, me: str) -> str:
-    """Return the actor meant; see `Commons.find_actor`."""
+def find_actor(indexes: Iterable[Index], wanted: str, me: str) -> str:
+    """Return the actor meant, in any of some commons; see `Commons.find_actor`."""
     if wanted == "me":
         return me
-    known = index.database.query("SELECT entity, handle FROM actors")
-    fits = [actor for actor, handle in known if actor == wanted or handle == wanted]
-    fits = fits or [actor for actor, _ in known if actor.startswith(wanted)]
+    known = {tuple(row) for index in indexes for row in index.database.query("SELECT entity, handle FROM actors")}
+    fits = {actor for actor, handle in known if wanted in (actor, handle)}
+    fits = fits or {actor for actor, _ in known if actor.startswith(wanted)}
     if len(fits) != 1:
         what = "no actor" if not fits else "several actors go by"
         raise NotFound(f"{what} {wanted}", "Give the start of the SCID; wl show ITEM prints them.")
-    return str(fits[0])
+    return str(fits.pop())
 
 
 def earned(index: Index, commons: str, actor: str) -> list[EarnedStamp]:

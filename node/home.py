@@ -15,7 +15,7 @@ HOME/
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from beads.repository import write_file
 from node.config import Config, load
 from node.errors import NodeError, NoHome, Usage
 from stamps import keylog
+from stamps.errors import PassphraseNeeded
 from stamps.keylog import KeyLog
 from stamps.keyring import new_seed, read_key, write_key
 from stamps.keys import SigningKey
@@ -64,6 +65,7 @@ class Home:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._unlocked: SigningKey | None = None
 
     @property
     def config(self) -> Config:
@@ -87,13 +89,25 @@ class Home:
             raise NoHome(f"no identity at {self.path}", "Make one: wl init (create and join do it too)")
         return keylog.verify((self.path / "identity" / KEYS).read_bytes())
 
-    def device_key(self, passphrase: bytes | None = None) -> SigningKey:
-        """Return the key that signs.
+    def device_key(self, ask: Callable[[], bytes] | None = None) -> SigningKey:
+        """Return the key that signs, read once.
+
+        Args:
+            ask: Returns the passphrase, where one is needed.
 
         Raises:
-            KeyFileError: It cannot be read, or needs a passphrase.
+            PassphraseNeeded: It is encrypted and there is nobody to ask.
+            KeyFileError: It cannot be read.
         """
-        return read_key(self.path / "identity" / DEVICE, passphrase)
+        path = self.path / "identity" / DEVICE
+        if self._unlocked is None:
+            try:
+                self._unlocked = read_key(path)
+            except PassphraseNeeded:
+                if ask is None:
+                    raise
+                self._unlocked = read_key(path, ask())
+        return self._unlocked
 
     def make_identity(self, device: SigningKey | None = None, passphrase: bytes | None = None) -> KeyLog:
         """Make keys and a key log.

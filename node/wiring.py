@@ -1,6 +1,8 @@
 """The one place that names concrete stores, databases and drivers. ⚡"""
 
+import getpass
 import os
+import sys
 import time
 
 from beads import genesis
@@ -9,6 +11,7 @@ from beads.index import Index
 from beads.ledger import Author, Ledger, author_of
 from beads.projection import BEADS
 from node.home import Home
+from stamps.errors import PassphraseNeeded
 from wanted.ops.table import BOARD
 from wanted.projection import ACTORS, ITEMS
 
@@ -55,9 +58,18 @@ def open_index(home: Home, commons: str) -> Index:
     return open_ledger(home, commons).index
 
 
-def author(home: Home, passphrase: bytes | None = None, by: str | None = None) -> Author:
-    """Return the home's owner, ready to sign."""
-    return author_of(home.key_log(), home.device_key(passphrase), by)
+def author(home: Home, by: str | None = None) -> Author:
+    """Return the home's owner, ready to sign; asks for the passphrase on a terminal, or takes WL_PASSPHRASE."""
+    return author_of(home.key_log(), home.device_key(_passphrase), by)
+
+
+def _passphrase() -> bytes:
+    given = os.environ.get("WL_PASSPHRASE")
+    if given is not None:
+        return given.encode()
+    if not sys.stdin.isatty():
+        raise PassphraseNeeded("the device key is encrypted", "Run it on a terminal, or set WL_PASSPHRASE.")
+    return getpass.getpass("Passphrase: ").encode()
 
 
 def generation(home: Home, commons: str) -> str:

@@ -28,6 +28,10 @@ class KeyFileError(StampsError):
     """A private key file cannot be read, opened or written."""
 
 
+class PassphraseNeeded(KeyFileError):
+    """A key file is encrypted, and no passphrase was given."""
+
+
 class SignatureError(StampsError):
     """A signed line is malformed, or its signature does not hold."""
 

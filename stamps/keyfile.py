@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_key,
 )
 
-from stamps.errors import KeyFileError
+from stamps.errors import KeyFileError, PassphraseNeeded
 from stamps.keys import PublicKey, SigningKey
 from stamps.openssh import dump_plain, is_openssh
 
@@ -86,7 +86,7 @@ def _load_unencrypted(load_any: Callable[[bytes, bytes | None], object], data: b
 
 def _load_encrypted(load_any: Callable[[bytes, bytes | None], object], data: bytes, passphrase: bytes | None) -> object:
     if not passphrase:
-        raise KeyFileError("the key file is encrypted", "Give its passphrase.")
+        raise PassphraseNeeded("the key file is encrypted", "Give its passphrase.")
     try:
         return load_any(data, passphrase)
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -36,7 +36,7 @@ def read_key(path: Path, passphrase: bytes | None = None) -> SigningKey:
     key = load_plain(data) if is_openssh(data) else None
     if key is None:
         # Imported here: `cryptography` takes 20 to 40 ms, and an unencrypted OpenSSH key needs none of it.
-        from stamps import keyfile
+        from stamps import keyfile  # noqa: PLC0415
 
         key = keyfile.load(data, passphrase)
     return key
@@ -68,7 +68,7 @@ def _dump(key: SigningKey, passphrase: bytes | None) -> bytes:
     if not passphrase:
         return dump_plain(key)
     # Imported here for the same reason as in `read_key`.
-    from stamps import keyfile
+    from stamps import keyfile  # noqa: PLC0415
 
     return keyfile.dump_openssh(key, passphrase)
 

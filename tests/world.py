@@ -165,7 +165,7 @@ class Chain:
         end = self.lines[-1] if self.lines else None
         value: dict[str, Any] = {
             "v": 1, "c": self.commons, "log": self.log, "seq": end.seq + 1 if end else 0,
-            "prev": end.id if end else None, "hlc": [end.hlc.ms + 1 if end else EPOCH_MS, 0], "t": t, "p": dict(p),
+            "prev": end.id if end else None, "hlc": [end.hlc.ms + 1 if end else EPOCH_MS, 0], "t": t, "p": op.plain(p),
         }  # fmt: skip
         if body is not None:
             value["body"] = {"h": sha256(body).hexdigest(), "n": len(body)}
@@ -192,7 +192,7 @@ class Said:
     keys: dict[str, bytes] = field(default_factory=dict)
     chains: dict[str, list[bytes]] = field(default_factory=dict)
     forks: list[tuple[str, list[bytes]]] = field(default_factory=list)
-    prose: list[tuple[str, int, bytes]] = field(default_factory=list)
+    prose: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
 
     def key_logs(self) -> Mapping[str, bytes]:
         return self.keys
@@ -209,8 +209,8 @@ class Said:
     def branches(self) -> list[tuple[str, Callable[[], list[bytes]]]]:
         return [(log, partial(list, lines)) for log, lines in self.forks]
 
-    def bodies(self) -> list[tuple[str, int, bytes]]:
-        return self.prose
+    def bodies(self) -> list[tuple[str, Callable[[], list[tuple[int, bytes]]]]]:
+        return [(log, partial(list, bodies)) for log, bodies in self.prose.items()]
 
 
 def said(store: Store) -> Said:
@@ -220,7 +220,7 @@ def said(store: Store) -> Said:
         keys={ids.actor_ref(scid): raw for scid, raw in store.key_logs().items()},
         chains={log: lines for log in logs if (lines := store.lines(log))},
         forks=[(log, branch) for log in logs for branch in store.branches(log)],
-        prose=[(log, seq, raw) for log in logs for seq, raw in store.bodies(log)],
+        prose={log: bodies for log in logs if (bodies := list(store.bodies(log)))},
     )
 
 

@@ -1,6 +1,7 @@
 """admit and join: how an actor comes into a commons whose admission is by invitation.
 
-Both are judged when logs are weighed (`beads.weigh`), before any entity; here they only leave a trace.
+Both are judged when logs are weighed (`beads.weigh`), before any entity; here they only leave a trace. A log that was
+opened before its actor was let in counts from its join, so there it is the join that brings the actor into being.
 """
 
 from typing import Any
@@ -32,7 +33,8 @@ def record_admit(state: Any, live: Live, payload: Admit, context: Context) -> st
 
 
 def record_join(state: Any, live: Live, payload: Join, context: Context) -> str | None:
-    """Leave no trace of its own: the log's counting is the effect."""
+    """Record the log among the actor's."""
+    state.logs.add(live.op.log)
     return None
 
 
@@ -49,4 +51,4 @@ def _entity(op: Op, actor: str) -> Entity:
 
 
 ADMIT = OpType("admit", Admit, _entity, record_admit, Phase.FIELD)
-JOIN = OpType("join", Join, _entity, record_join, Phase.FIELD, problem=_problem, names=_named, agent=True)
+JOIN = OpType("join", Join, _entity, record_join, Phase.CREATE, problem=_problem, names=_named, agent=True)

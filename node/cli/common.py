@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
+from beads.errors import DamagedIndex
 from node.errors import KNOWN, classify, hint_of
 
 SCHEMA_VERSION = 1
@@ -107,7 +108,11 @@ def offline_option(function: Callable[..., None]) -> Callable[..., None]:
 def main(group: click.Group, program: str) -> NoReturn:
     """Run a command line; every known error becomes one message, one hint and an exit code."""
     try:
-        group.main(prog_name=program, standalone_mode=False)
+        try:
+            group.main(prog_name=program, standalone_mode=False)
+        except DamagedIndex:
+            # It is only an index: it was marked, and this time it is built anew.
+            group.main(prog_name=program, standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.exceptions.Exit as leaving:

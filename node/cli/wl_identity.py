@@ -9,6 +9,7 @@ from node.cli.common import Output, commons_option, verb
 from node.commons import earned
 from node.errors import Usage
 from node.home import RECOVERY, Home, locate
+from stamps.errors import PassphraseNeeded
 from stamps.keyfile import load
 from stamps.keys import SigningKey
 
@@ -45,8 +46,10 @@ def _existing(path: Path) -> SigningKey:
     raw = path.read_bytes()
     if b"PRIVATE KEY" not in raw:
         raise Usage(f"{path} is not a private key", "Give the file without .pub.")
-    secret = click.prompt("Passphrase of the key, empty for none", default="", hide_input=True, show_default=False)
-    return load(raw, secret.encode() or None)
+    try:
+        return load(raw, None)
+    except PassphraseNeeded:
+        return load(raw, click.prompt("Passphrase of the key", hide_input=True).encode())
 
 
 @verb()

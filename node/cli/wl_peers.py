@@ -6,6 +6,7 @@ import time
 import click
 
 from beads.remote import check_url
+from node import wiring
 from node.cli.common import Output, commons_option, table, verb
 from node.commons import Commons, PeerResult
 from node.errors import PEER
@@ -74,8 +75,8 @@ def sync(output: Output, commons: str | None, only: str | None) -> None:
             results = [PeerResult(chosen, ours.sync_with(chosen, FIRST_SYNC))]
         else:
             results = ours.sync(FIRST_SYNC)
-        if home.exists:
-            ours.settle()
+        if home.exists and ours.settle() and not only:
+            results += [r for r in ours.sync(FIRST_SYNC, pull=False) if r.error]
         state = ours.index.state_hash()
     seconds = time.monotonic() - began
     output.result(
@@ -115,6 +116,8 @@ def serve(output: Output, host: str | None, port: int | None) -> None:
     """Serve git, pages and news to others, and settle claims as the home of what was posted here."""
     home = Home(locate())
     settings = home.config.serve
+    if home.exists:
+        wiring.author(home)  # asks for the passphrase now, not when a claim comes in
     sock = listen(host or settings.host, settings.port if port is None else port)
     name, number = sock.getsockname()[:2]
     base = f"http://{f'[{name}]' if ':' in name else name}:{number}"

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from node import present, wiring
-from node.cli.common import Output, verb
-from node.commons import earned, find_actor
+from node.cli.common import Output, offline_option, verb
+from node.commons import Commons, earned, find_actor
 from node.home import Home, locate
 from stamps import sheet as sheets
 from wanted import portable
@@ -27,11 +27,9 @@ def show(output: Output, actor: str) -> None:
     names = {commons: founded.name for commons, founded in home.commons().items() if not founded.private}
     indexes = {commons: wiring.open_index(home, commons) for commons in names}
     handles: dict[str, str] = {}
-    chosen = me if actor == "me" else ""
+    chosen = find_actor(indexes.values(), actor, me)
     for index in indexes.values():
         handles |= {a: h for a, h in index.database.query("SELECT entity, handle FROM actors") if h}
-    for index in indexes.values() if not chosen else ():
-        chosen = chosen or find_actor(index, actor, me)
     stamps = [stamp for commons, index in indexes.items() for stamp in earned(index, commons, chosen)]
     found = sheets.fold(chosen, stamps)
     output.result(
@@ -45,16 +43,18 @@ def show(output: Output, actor: str) -> None:
 
 @verb()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, writable=True))
-def export(output: Output, file: Path) -> None:
+@offline_option
+def export(output: Output, file: Path, offline: bool) -> None:
     """Write my stamps to a file that proves them: no network, node or account is needed to check it."""
     home = Home(locate())
     author = wiring.author(home)
     parts = []
-    for commons, founded in home.commons().items():
-        if not founded.private:
-            ledger = wiring.open_ledger(home, commons)
-            parts.append(portable.gather(ledger, author.actor))
-            ledger.close()
+    for commons in (c for c, founded in home.commons().items() if not founded.private):
+        with Commons(home, commons, author) as ours:
+            for result in [] if offline else ours.sync(push=False):
+                if result.error:
+                    output.note(f"{result.error}; newer stamps may be missing")
+            parts.append(portable.gather(ours.ledger, author.actor))
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     raw = portable.export(parts, author, created)
     file.write_bytes(raw)

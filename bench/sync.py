@@ -1,0 +1,108 @@
+"""A commons cloned from a real node, caught up, and found unchanged; beside stock git on the same address."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench import _world as world
+from bench._world import Figures
+from node import founding, wiring
+from node.commons import Commons
+from node.founding import FIRST_SYNC
+from node.home import Home, Peer
+
+LOGS = 20
+MORE = 100
+
+
+def measure(ops: int, runs: int) -> Figures:
+    with world.folder() as folder:
+        home = Home(folder / "a")
+        home.make_identity()
+        commons = founding.create(home, "Bench", admission="open", validators="poster", dimensions=())
+        ledger = wiring.open_ledger(home, commons)
+        author = wiring.author(home)
+        world.populate(ledger, [author, *(world.actor() for _ in range(LOGS - 1))], ops)
+        count = sum(head.seq + 1 for head in ledger.index.heads().values())
+        with _serving(home) as base:
+            url = f"{base}/git/{commons}"
+            clone = min(_git_clone(url, folder / f"mirror{n}.git") for n in range(runs))
+            join = min(_join(url, folder / f"b{n}") for n in range(runs))
+            increments, fetches = [], []
+            for _ in range(runs):
+                world.write_all(ledger, author, map(world.post, range(MORE)))
+                increments.append(_sync(folder / "b0", commons, url, MORE))
+                fetches.append(_git_fetch(folder / "mirror0.git"))
+            nothing = [_sync(folder / "b0", commons, url, 0) for _ in range(runs)]
+            nothing_git = [_git_fetch(folder / "mirror0.git") for _ in range(runs)]
+            verb = world.cold([world.script("wl"), "sync", "--json"], world.environment(folder / "b0"), runs)
+        same = _state(home, commons) == _state(Home(folder / "b0"), commons)
+        ledger.close()
+    return {
+        "operations": count,
+        "logs": LOGS,
+        "join_s": round(join, 2),
+        "join_operations_per_second": world.rate(count, join),
+        "baseline_git_clone_mirror_s": round(clone, 2),
+        "pull_of_100_operations": world.spread(increments),
+        "baseline_git_fetch_of_100_operations": world.spread(fetches),
+        "pull_of_nothing": world.spread(nothing),
+        "baseline_git_fetch_of_nothing": world.spread(nothing_git),
+        "cold_wl_sync_of_nothing": verb,
+        "same_state_hash": same,
+        "ratios": {
+            "join_to_git_clone": round(join / clone, 1),
+            "increment_to_git_fetch": round(min(increments) / min(fetches), 1),
+            "nothing_to_git_fetch": round(min(nothing) / min(nothing_git), 1),
+        },
+    }
+
+
+@contextmanager
+def _serving(home: Home) -> Iterator[str]:
+    argv = [world.script("wl"), "serve", "--port", "0", "--json"]
+    with subprocess.Popen(argv, env=world.environment(home.path), stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        try:
+            lines = b""
+            while not lines.rstrip().endswith(b"\n}"):
+                lines += child.stdout.readline() or _gone()
+            yield str(json.loads(lines)["url"])
+        finally:
+            child.terminate()
+
+
+def _gone() -> bytes:
+    raise SystemExit("wl serve ended before it served")
+
+
+def _git_clone(url: str, into: Path) -> float:
+    return world.seconds(lambda: world.run(["git", "clone", "-q", "--mirror", url, str(into)], world.environment()))
+
+
+def _git_fetch(mirror: Path) -> float:
+    argv = ["git", f"--git-dir={mirror}", "fetch", "-q", "--prune", "origin"]
+    return world.seconds(lambda: world.run(argv, world.environment()))
+
+
+def _join(url: str, home: Path) -> float:
+    """A fresh home in a fresh process: keys made, everything fetched, verified, folded, indexed."""
+    return world.seconds(lambda: world.run([world.script("wl"), "join", url, "--json"], world.environment(home)))
+
+
+def _sync(home: Path, commons: str, url: str, wanted: int) -> float:
+    taken: list[int] = []
+    with Commons(Home(home), commons) as ours:
+        took = world.seconds(lambda: taken.append(ours.sync_with(Peer(url, push=False), FIRST_SYNC).report.accepted))
+        return took if taken == [wanted] else _wrong(taken, wanted)
+
+
+def _wrong(taken: list[int], wanted: int) -> float:
+    raise SystemExit(f"{taken} operations taken where {wanted} were written")
+
+
+def _state(home: Home, commons: str) -> str:
+    with Commons(home, commons) as ours:
+        return ours.index.state_hash()

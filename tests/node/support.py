@@ -1,0 +1,84 @@
+"""Nodes for tests: real processes, real homes, real git."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEADLINE = 30.0
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WL_", "GT_", "BD_", "GIT_"))}
+    quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "NO_COLOR": "1"}
+    return kept | quiet | {"WL_HOME": str(home)}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a home of their own."""
+
+    home: Path
+
+    def run(self, *command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", f"node.cli.{command[0]}", *command[1:]],
+            env=environment(self.home), cwd=cwd, capture_output=True, text=True, check=False, timeout=DEADLINE * 2,
+        )  # fmt: skip
+
+    def ok(self, *command: str) -> str:
+        done = self.run(*command)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def ask(self, *command: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.ok(*command, "--json"))
+        return found
+
+    def commons(self) -> str:
+        return str(next(c["id"] for c in self.ask("wl", "list")["commons"] if not c["private"]))
+
+    def repository(self, commons: str | None = None) -> Path:
+        return self.home / "commons" / (commons or self.commons()) / "repo.git"
+
+    def post(self, title: str = "Fix the door", *options: str) -> str:
+        return str(self.ask("wl", "post", title, "--offline", *options)["item"]["id"])
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """Run `wl serve`; yield its address."""
+        child = subprocess.Popen(
+            [sys.executable, "-m", "node.cli.wl", "serve", "--port", "0"],
+            env=environment(self.home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert child.stdout is not None
+            ready, _, _ = select.select([child.stdout], [], [], DEADLINE)
+            assert ready, "the node did not start"
+            line = child.stdout.readline()
+            assert "http://" in line, child.stderr.read() if child.stderr else line
+            yield line.split()[2].rstrip("/")
+        finally:
+            child.terminate()
+            child.communicate(timeout=DEADLINE)
+
+
+def git(*arguments: str, cwd: Path | None = None, fails: bool = False) -> str:
+    done = subprocess.run(
+        ["git", *arguments], env=environment(Path("/nonexistent")), cwd=cwd, capture_output=True, text=True,
+        check=False, timeout=DEADLINE * 2,
+    )  # fmt: skip
+    assert (done.returncode != 0) == fails, f"git {arguments}: {done.stdout}{done.stderr}"
+    return done.stdout + (done.stderr if fails else "")
+
+
+def refs(where: str | Path, commons: str, *kinds: str) -> dict[str, str]:
+    patterns = [f"refs/wl/{commons}/{kind}*" for kind in kinds or ("",)]
+    lines = git("ls-remote", str(where), *patterns).splitlines()
+    return {name: target for target, name in (line.split("\t") for line in lines)}

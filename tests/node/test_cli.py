@@ -1,0 +1,164 @@
+"""The command line: answers, errors, exit codes; and an index that may vanish at any time."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.node.support import Person, git
+
+
+def test_before_there_is_a_home_verbs_say_what_to_do(person: Callable[[str], Person]) -> None:
+    done = person("nobody").run("wl", "browse")
+    assert done.returncode == 3
+    assert "wl create NAME, or wl join URL" in done.stderr
+    assert not (person("nobody").home).exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "name"),
+    [
+        (["wl", "show", "ffff"], 3, "not_found"),
+        (["wl", "claim", "ffff", "--offline"], 3, "not_found"),
+        (["wl", "post", "two\nlines", "--offline"], 2, "bad_item"),
+        (["wl", "browse", "--status", "nonsense"], 2, "usage"),
+        (["wl", "browse", "--commons", "nonsense"], 3, "not_found"),
+        (["wl", "join", "ext::sh -c id"], 6, "peer"),
+        (["wl", "join", "http://127.0.0.1:9"], 6, "peer"),
+        (["wl", "stamp", "{item}", "--offline"], 2, "usage"),
+        (["wl", "stamp", "{item}", "--quality", "4", "--offline"], 3, "not_found"),
+        (["wl", "accept", "{item}", "--offline"], 4, "wrong_status"),
+        (["wl", "release", "{item}", "--offline"], 5, "not_yours"),
+        (["wl", "done", "{item}", "--offline"], 2, "bad_item"),
+        (["wl", "frobnicate"], 2, "usage"),
+        (["gt", "status"], 3, "not_found"),
+        (["bd", "ready"], 3, "no_home"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_an_error_has_an_exit_code_a_name_and_a_hint(alice: Person, command: list[str], code: int, name: str) -> None:
+    item = alice.post()
+    done = alice.run(*(part.format(item=item) for part in command), "--json")
+    assert done.returncode == code, done.stderr
+    error = json.loads(done.stderr)["error"]
+    assert error["code"] == name
+    assert error["message"]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_person_reads_the_error_and_the_hint(alice: Person) -> None:
+    done = alice.run("wl", "accept", alice.post(), "--offline")
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "Error: no submission waits for you",
+        "Hint:  The worker hands it in with: wl done ITEM",
+    ]
+
+
+def test_a_corrupt_sheet_fails_with_seven(alice: Person, tmp_path: Path) -> None:
+    (tmp_path / "sheet.json").write_text('{"schema": "wasteland-sheet/1"}')
+    assert alice.run("wl", "sheet", "verify", str(tmp_path / "sheet.json")).returncode == 7
+
+
+def test_deleting_the_index_changes_no_answer(alice: Person) -> None:
+    item = alice.post("One", "--skill", "python")
+    alice.post("Two")
+    alice.ok("wl", "comment", item, "hello", "--offline")
+    bead = alice.ask("bd", "create", "a bead")["id"]
+    alice.ok("bd", "create", "another", "--dep", bead)
+    verbs = (
+        ("wl", "browse"), ("wl", "show", item), ("wl", "me"), ("wl", "list"), ("wl", "sheet", "show"),
+        ("wl", "verify"), ("bd", "list"), ("bd", "ready"), ("bd", "show", bead),
+    )  # fmt: skip
+    before = [alice.ask(*verb) for verb in verbs]
+    for verb, answer in zip(verbs, before, strict=True):
+        for index in alice.home.glob("commons/*/index.sqlite*"):
+            index.unlink()
+        assert alice.ask(*verb) == answer, verb
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database at all", None], ids=["empty", "garbage", "cut in half"])
+def test_a_broken_index_is_built_anew(alice: Person, damage: bytes | None) -> None:
+    alice.post("Still here")
+    (index,) = alice.home.glob("commons/*/index.sqlite")
+    for leftover in alice.home.glob("commons/*/index.sqlite-*"):
+        leftover.unlink()
+    index.write_bytes(index.read_bytes()[: index.stat().st_size // 2] if damage is None else damage)
+    assert [i["title"] for i in alice.ask("wl", "browse")["items"]] == ["Still here"]
+    alice.post("And another")
+    assert len(alice.ask("wl", "browse")["items"]) == 2
+
+
+def test_offline_work_goes_out_at_the_next_sync(alice: Person, bob: Person) -> None:
+    with alice.serving() as url:
+        bob.ok("wl", "join", url)
+    done = bob.run("wl", "post", "While away")
+    assert done.returncode == 0
+    assert "goes out at the next sync" in done.stderr
+    assert alice.ask("wl", "browse")["items"] == []
+    with alice.serving() as url:
+        bob.ok("wl", "peer", "add", f"{url}/git/{alice.commons()}")
+        bob.ok("wl", "sync")
+    assert [i["title"] for i in alice.ask("wl", "browse")["items"]] == ["While away"]
+
+
+def test_a_second_claimer_is_told(alice: Person, bob: Person, person: Callable[[str], Person]) -> None:
+    item = alice.post()
+    carol = person("carol")
+    with alice.serving() as url:
+        bob.ok("wl", "join", url)
+        carol.ok("wl", "join", url)
+        bob.ok("wl", "claim", item, "--wait")
+        late = carol.run("wl", "claim", item, "--wait", "--json")
+    assert late.returncode == 4
+    assert json.loads(late.stderr)["error"]["code"] == "taken"
+
+
+def test_a_relay_needs_no_node(alice: Person, bob: Person, tmp_path: Path) -> None:
+    relay = tmp_path / "relay.git"
+    git("init", "--quiet", "--bare", str(relay))
+    alice.post("Through a plain repository")
+    alice.ok("wl", "peer", "add", str(relay))
+    alice.ok("wl", "sync")
+    bob.ok("wl", "join", str(relay))
+    item = bob.ask("wl", "browse")["items"][0]["id"]
+    bob.ok("wl", "claim", item)
+    alice.ok("wl", "sync")
+    bob.ok("wl", "sync")
+    shown = bob.ask("wl", "show", item)["item"]
+    assert shown["status"] == "claimed"
+    assert shown["confirmed"]
+    assert alice.ask("wl", "verify")["state_hash"] == bob.ask("wl", "verify")["state_hash"]
+
+
+def test_an_ssh_key_becomes_the_device_key(person: Callable[[str], Person], tmp_path: Path) -> None:
+    key = tmp_path / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    somebody = person("ssh")
+    somebody.ok("wl", "init", "--ssh-key", str(key))
+    somebody.ok("wl", "create", "C")
+    assert somebody.post("Signed by ssh")
+    assert somebody.ask("wl", "verify")["problems"] == []
+
+
+def test_a_fork_takes_history_and_stamps_along(alice: Person, bob: Person, person: Callable[[str], Person]) -> None:
+    item = alice.post()
+    with alice.serving() as url:
+        bob.ok("wl", "join", url)
+        bob.ok("wl", "claim", item, "--wait")
+        bob.ok("wl", "done", item, "--url", "https://example.org")
+        alice.ok("wl", "accept", item, "--stamp", "--quality", "5")
+        bob.ok("wl", "sync")
+    fork = bob.ask("wl", "fork", "Second", "--commons", "Test Commons")
+    assert fork["parent"] == alice.commons()
+    carol = person("carol")
+    with bob.serving() as url:
+        carol.ok("wl", "join", f"{url}/git/{fork['commons']}")
+    followed = {c["id"] for c in carol.ask("wl", "list")["commons"]}
+    assert followed == {fork["commons"], fork["parent"]}
+    actor = bob.ask("wl", "me", "--commons", "Second")["actor"]
+    sheet = carol.ask("wl", "sheet", "show", actor)["sheet"]
+    assert sheet["stamps"] == 1
+    assert sheet["commons"][0]["id"] == fork["parent"]

@@ -1,0 +1,362 @@
+"""Whatever is written by whomever, and however it travels: every node that has seen the same sees the same."""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beads import fold, genesis, ids, verify, weigh
+from beads.clock import Hlc
+from beads.fold import Snapshot
+from beads.genesis import Genesis
+from beads.ledger import FOREVER_MS, Author, Ledger
+from beads.memory_store import MemoryStore
+from beads.op import Line, Op, Place
+from beads.rules import Context, Entity
+from beads.verify import Verifier
+from beads.weigh import live
+from stamps import credential
+from stamps.stamp import Stamp
+from tests.world import EPOCH_MS, TERMS, Chain, Said, actor, found, keys_of, ledger_over, memory_ledger, said, second
+from wanted.ops.post import terms_payload
+from wanted.ops.stamp import facts_at
+from wanted.ops.table import BOARD
+
+# Alice has two devices, Bob an agent; Eve does what she likes, but so may anyone.
+ALICE = Author(second("alice").key_log, actor("alice").signer)
+WRITERS = (
+    ALICE,
+    second("alice"),
+    Author(second("bob", "authentication").key_log, actor("bob").signer),
+    second("bob", "authentication"),
+    actor("carol"),
+    actor("eve"),
+)
+KEY_LOGS = {author.actor: author.key_log for author in WRITERS}
+NOTHING = "0" * 64
+Step = tuple[int, str, int, int, int]
+"""Who, what, and three small numbers that pick the rest."""
+TABLES = (
+    "logs", "ops", "entities", "ignored", "beads", "labels", "links", "fields", "items", "claimers", "submissions",
+    "stamps", "actors", "erasures",
+)  # fmt: skip
+
+
+@dataclass
+class Script:
+    """Operations by many hands; each step picks who, what and on what from small numbers."""
+
+    commons: str
+    main: list[Chain] = field(default_factory=list)
+    forks: list[tuple[int, Chain]] = field(default_factory=list)
+    items: list[Line] = field(default_factory=list)
+    claims: list[Line] = field(default_factory=list)
+    submissions: list[Line] = field(default_factory=list)
+    accepts: list[Line] = field(default_factory=list)
+    beads: list[Line] = field(default_factory=list)
+    admits: list[Line] = field(default_factory=list)
+    said: list[Line] = field(default_factory=list)
+    homes: dict[str, Chain] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.main = [Chain(author, self.commons) for author in WRITERS]
+        for chain in self.main:
+            chain.open()
+
+    def run(self, steps: Iterable[Step]) -> None:
+        for number, (who, what, a, b, c) in enumerate([*BEGINNING, *steps]):
+            chain = self.main[who]
+            if what in OF_THE_HOME and c < 5 and self.items:
+                # Mostly it is the home that decides: what others say has no effect, so it proves little.
+                chain = self.homes[pick(self.items, a)]
+            branches = [fork for _, fork in self.forks if fork.log == chain.log]
+            if branches and c % 2:
+                chain = branches[b % len(branches)]
+            self.step(chain, what, a, b, c, number)
+
+    def step(self, chain: Chain, what: str, a: int, b: int, c: int, number: int) -> None:
+        if what in RARE and c < 5:
+            what = "comment"
+        if what == "fork":
+            at = max(len(chain.lines) - a, 0)
+            chain = chain.fork(at)
+            self.forks.append((at, chain))
+            what, a = ("claim", b) if at else ("open", 0)
+        hlc = [max(EPOCH_MS + 100 * number, chain.lines[-1].hlc.ms + 1 if chain.lines else 0), b]
+        made = self.payload(chain, what, a, b, c, hlc)
+        if made is not None:
+            t, payload, kept = made
+            odd: dict[str, Any] = {"hlc": hlc} | ({"by": "an agent"} if c == 1 else {})
+            line = chain.add(t, payload, **odd)
+            kept.append(line)
+            self.said.append(line)
+            self.note_home(line)
+
+    def note_home(self, line: Line) -> None:
+        logs = {chain.log: chain for chain in self.main}
+        if line.t == "wanted.post":
+            self.homes[line.id], self.epochs[line.id] = logs[line.p["home"] or line.log], 0
+        elif line.t == "wanted.handover" and line.p["epoch"] == self.epochs.get(line.p["item"]):
+            self.homes[line.p["item"]] = logs[line.p["to"]]
+            self.epochs[line.p["item"]] += 1
+
+    def payload(
+        self, chain: Chain, what: str, a: int, b: int, c: int, hlc: list[int]
+    ) -> tuple[str, dict[str, Any], list[Line]] | None:
+        item = pick(self.items, a)
+        home = {"item": item, "epoch": self.epochs.get(item, 0) if c < 5 else b}
+        who = WRITERS[b].actor
+        bead = pick([*self.beads, *self.items], a)
+        match what:
+            case "open":
+                return "open", {"actor": chain.author.actor, "key": chain.author.signer.public.did}, []
+            case "post":
+                terms = terms_payload(TERMS) | {"winners": 1 + a % 2, "competition": b % 4 == 3}
+                named = self.main[b].log if c == 5 else None
+                return "wanted.post", terms | {"home": named, "prose": []}, self.items
+            case "edit":
+                return "wanted.edit", terms_payload(TERMS) | home | {"priority": b % 5, "prose": []}, []
+            case "claim" | "release":
+                return f"wanted.{what}", {"item": item}, self.claims
+            case "submit":
+                evidence = [{"kind": "git_commit", "id": str(b)}]
+                return "wanted.submit", {"item": item, "evidence": evidence, "prose": []}, self.submissions
+            case "grant":
+                lease = {"claim": pick(self.claims, b), "actor": who, "until": EPOCH_MS + 1 + a}
+                return "wanted.grant", home | lease, []
+            case "revoke":
+                return "wanted.revoke", home | {"reason": "other"}, []
+            case "accept" | "reject":
+                judged = home | {"submission": pick(self.submissions, b), "actor": self.submitter(b)}
+                final = {} if what == "accept" else {"final": bool(a % 2)}
+                return f"wanted.{what}", judged | final, self.accepts if what == "accept" else []
+            case "close" | "withdraw":
+                return f"wanted.{what}", home, []
+            case "handover":
+                return "wanted.handover", home | {"to": self.main[b].log}, []
+            case "stamp":
+                return "stamp", self.stamp(chain, a, b, c, hlc), []
+            case "create":
+                return "bead.create", {"type": "task", "fields": [["n", a]], "prose": []}, self.beads
+            case "set":
+                name = ("status", "note")[b % 2]
+                return "bead.set", {"bead": bead, "fields": [[name, f"{c}"]], "prose": []}, []
+            case "label":
+                remove = [["x", [pick(self.said, b)]]] if c else []
+                return "bead.label", {"bead": bead, "add": ["x", "y"][: 1 + b % 2], "remove": remove}, []
+            case "link":
+                to = pick([*self.beads, *self.items], b)
+                return "bead.link", {"bead": bead, "add": [["blocks", to]] if to != bead else [], "remove": []}, []
+            case "comment":
+                return "bead.comment", {"bead": bead}, []
+            case "erase":
+                return "erase", {"op": pick(self.said, a)}, []
+            case "profile":
+                return "profile", {"handle": f"h{b}", "links": []}, []
+            case "admit":
+                return "admit", {"actor": who}, self.admits
+            case "join":
+                return "join", {"admit": pick(self.admits, a)}, []
+            case "checkpoint":
+                head = self.main[b].lines[-1]
+                return "checkpoint", {"heads": [[head.log, head.seq, head.id]], "keys": []}, []
+            case "unknown type":
+                return "later.thing", {"x": a}, []
+            case "unknown member":
+                return "wanted.claim", {"item": item, "later": a}, []
+        return None
+
+    def submitter(self, n: int) -> str:
+        """Mostly the right actor, as a home that means well would write."""
+        log = self.submissions[n % len(self.submissions)].log if self.submissions else ""
+        return next((each.author.actor for each in self.main if each.log == log), WRITERS[n].actor)
+
+    def stamp(self, chain: Chain, a: int, b: int, c: int, hlc: list[int]) -> dict[str, Any]:
+        accept = self.accepts[a % len(self.accepts)] if self.accepts else None
+        named = accept.p if accept else {"item": NOTHING, "submission": NOTHING, "actor": WRITERS[b].actor}
+        stamp = Stamp(
+            subject=named["actor"], item=named["item"], submission=named["submission"],
+            accept=accept.id if accept else NOTHING, title="Fine", dims=(("quality", b),), confidence=50,
+            severity="leaf", skills=(), vc="A" * 86,
+        )  # fmt: skip
+        payload = {name: getattr(stamp, name) for name in stamp.__struct_fields__} | {"dims": [["quality", b]]}
+        if c % 3:
+            key = chain.author.signer
+            seq = len(chain.lines)
+            place = Place(self.commons, chain.log, seq, Hlc(*hlc), chain.author.actor, key.public.did, None)
+            payload["vc"] = credential.sign_vc(facts_at(place, stamp), key)
+        return payload | {"skills": []}
+
+    def everything(self) -> Said:
+        return Said(
+            keys=keys_of(*WRITERS),
+            chains={chain.log: chain.raw for chain in self.main},
+            forks=[(fork.log, fork.raw[at:]) for at, fork in self.forks if len(fork.lines) > at],
+        )
+
+    def verified(self, rules: Verifier) -> list[Op]:
+        chains = [*self.main, *(fork for _, fork in self.forks)]
+        return [op for chain in chains for op in rules.read(chain.log, chain.raw, verify.START).ops]
+
+
+def pick(lines: Sequence[Line], n: int) -> str:
+    return lines[n % len(lines)].id if lines else NOTHING
+
+
+WHATS = (
+    "post", "post", "edit", "claim", "claim", "release", "submit", "submit", "grant", "grant", "revoke", "accept",
+    "accept", "reject", "close", "withdraw", "handover", "stamp", "stamp", "create", "set", "label", "link", "comment",
+    "erase", "profile", "admit", "join", "checkpoint", "unknown type", "unknown member", "fork", "fork", "fork",
+)  # fmt: skip
+OF_THE_HOME = frozenset(("edit", "grant", "revoke", "accept", "reject", "close", "withdraw", "handover", "stamp"))
+RARE = frozenset(("unknown type", "unknown member", "fork", "close", "withdraw"))
+BEGINNING: tuple[Step, ...] = (
+    (0, "admit", 0, 4, 0), (4, "join", 0, 0, 0), (0, "post", 1, 0, 0), (4, "claim", 0, 0, 0), (0, "grant", 0, 4, 0),
+    (4, "submit", 0, 0, 0), (0, "accept", 0, 0, 0), (0, "stamp", 0, 3, 1), (0, "post", 0, 0, 0), (2, "claim", 1, 0, 0),
+)  # fmt: skip
+small = st.integers(0, 5)
+steps = st.tuples(small, st.sampled_from(WHATS), small, small, small)
+step_lists = st.one_of(st.lists(steps, max_size=12), st.lists(steps, min_size=20, max_size=60))
+foundings = st.sampled_from(
+    [
+        found(ALICE, validators=validators, admission=admission, private=private)
+        for validators, admission, private in (
+            ("poster", "open", False), ("any", "open", False), ("any", "invite", False), ("poster", "open", True),
+        )
+    ]
+)  # fmt: skip
+
+
+def scripted(raw: bytes, steps: Iterable[Step]) -> tuple[Script, Genesis, list[Op]]:
+    script = Script(ids.commons_id(raw))
+    script.run(steps)
+    founding = genesis.parse(raw)
+    ops = script.verified(Verifier(script.commons, founding.private, BOARD, KEY_LOGS.get, FOREVER_MS))
+    return script, founding, ops
+
+
+def may_assert(scid: str, key: str) -> bool:
+    return KEY_LOGS[scid].allows(key, "assertionMethod")
+
+
+def pure(script: Script, founding: Genesis, ops: Iterable[Op]) -> Snapshot:
+    return fold.fold(ops, script.commons, founding, BOARD, may_assert)
+
+
+def dump(ledger: Ledger) -> dict[str, list[Any]]:
+    tables = {name: sorted(ledger.index.database.query(f"SELECT * FROM {name}"), key=repr) for name in TABLES}
+    return tables | {"hash": [ledger.index.state_hash()]}
+
+
+def part_of(whole: Said, draw: random.Random) -> Said:
+    """Some of it: some key logs, logs cut anywhere, some branches, some of them cut."""
+    return Said(
+        keys={name: raw for name, raw in whole.keys.items() if draw.random() < 0.7},
+        chains={log: cut(lines, draw) for log, lines in whole.chains.items() if draw.random() < 0.7},
+        forks=[(log, cut(lines, draw)) for log, lines in whole.forks if draw.random() < 0.6],
+    )
+
+
+def cut(lines: list[bytes], draw: random.Random) -> list[bytes]:
+    return lines[: draw.randint(1, len(lines))]
+
+
+@given(foundings, step_lists, st.randoms(use_true_random=False))
+def test_order_and_duplicates_change_nothing(raw: bytes, steps: list[Step], draw: random.Random) -> None:
+    script, founding, ops = scripted(raw, steps)
+    expected = pure(script, founding, ops).state_hash()
+    again = [*ops, *(op for op in ops if draw.random() < 0.5)]
+    draw.shuffle(again)
+    assert pure(script, founding, again).state_hash() == expected
+
+
+@given(foundings, step_lists, st.randoms(use_true_random=False))
+def test_ledgers_that_meet_in_any_way_come_to_the_state_of_the_whole(
+    raw: bytes, steps: list[Step], draw: random.Random
+) -> None:
+    script, founding, ops = scripted(raw, steps)
+    ledgers = [memory_ledger(raw) for _ in range(3)]
+    whole = script.everything()
+    for _ in range(6):
+        ledger, other = draw.sample(ledgers, 2)
+        ledger.ingest(part_of(whole if draw.random() < 0.5 else said(other.store), draw))
+    ledgers[0].ingest(whole)
+    settle(ledgers)
+    snapshot = pure(script, founding, ops)
+    for ledger in ledgers:
+        for entity, folded in snapshot.entities.items():
+            assert ledger.index.state(*entity) == folded.state, entity
+        assert ledger.index.state_hash() == snapshot.state_hash()
+        rebuilt = ledger_over(ledger.store)
+        rebuilt.refresh()
+        assert dump(rebuilt) == dump(ledger)
+        rebuilt.close()
+    for ledger in ledgers:
+        ledger.close()
+
+
+def settle(ledgers: Sequence[Ledger]) -> None:
+    """Let each tell the next what it has, round and round, until nothing is new to anyone."""
+    for _ in range(8):
+        before = [ledger.store.generation() for ledger in ledgers]
+        for teller, listener in pairwise([*ledgers, *ledgers[::-1][1:]]):
+            listener.ingest(said(teller.store))
+        if [ledger.store.generation() for ledger in ledgers] == before:
+            return
+    raise AssertionError("the ledgers never settle")
+
+
+@given(foundings, step_lists)
+def test_only_its_homes_decide_on_an_item(raw: bytes, steps: list[Step]) -> None:
+    script, founding, ops = scripted(raw, steps)
+    logs, kept = weigh.weigh(ops, script.commons, founding, may_assert)
+    context = Context(script.commons, founding)
+    counted = [live(op, logs[op.log]) for op in kept if logs[op.log].counts(op.seq)]
+    for entity, folded in pure(script, founding, ops).entities.items():
+        if folded.state is None or "facet" not in folded.state:
+            continue
+        homes = homes_of(entity, ops)
+        mine = [one for one in counted if fold.entity_of(one.op, one.actor, BOARD) == entity and one.op.log in homes]
+        alone = fold.fold_entity(entity, mine, BOARD, context)
+        assert alone.state is not None
+        assert decided(alone.state["facet"]) == decided(folded.state["facet"])
+
+
+def homes_of(entity: Entity, ops: Iterable[Op]) -> set[str]:
+    homes: set[str] = set()
+    for op in ops:
+        if op.id == entity.id:
+            homes |= {op.log, op.payload.home or op.log}
+        elif op.t == "wanted.handover" and op.payload is not None and op.payload.item == entity.id:
+            homes.add(op.payload.to)
+    return homes
+
+
+def decided(facet: dict[str, Any]) -> dict[str, Any]:
+    overlay = ("intents", "submissions", "stamps")
+    return {name: value for name, value in facet.items() if name not in overlay}
+
+
+@given(step_lists, st.randoms(use_true_random=False))
+@settings(max_examples=30)
+def test_an_index_fed_one_by_one_is_that_fed_at_once(steps: list[Step], draw: random.Random) -> None:
+    raw = found(ALICE, validators="any")
+    script, _, _ = scripted(raw, steps)
+    slow, fast = memory_ledger(raw), memory_ledger(raw)
+    whole = script.everything()
+    for log, length in sorted(((log, n) for log, lines in whole.chains.items() for n in range(len(lines))), key=str):
+        slow.ingest(Said(keys=whole.keys, chains={log: whole.chains[log][: length + 1]}))
+    for one in draw.sample(whole.forks, len(whole.forks)):
+        slow.ingest(Said(forks=[one]))
+    for _ in range(2):
+        slow.ingest(whole)
+        fast.ingest(whole)
+    assert slow.index.state_hash() == fast.index.state_hash()
+    assert isinstance(slow.store, MemoryStore)
+    slow.close()
+    fast.close()
