@@ -15,9 +15,10 @@ import msgspec
 
 from beads import gitobject, ids, limits, segment
 from beads.errors import ConflictError
+from beads.files import publish_folder, read_generation, write_file
 from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
 from beads.op import Head, Line, recall
-from beads.repository import RefUpdate, Repository, publish_folder, read_generation, write_file
+from beads.repository import RefUpdate, Repository
 from beads.segment import Tail
 from beads.store import Changes
 

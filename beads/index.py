@@ -6,6 +6,7 @@ that is killed before its index write leaves a token that differs, and the next 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +24,6 @@ from beads.verify import Position, Writer
 from beads.weigh import Log, Opened
 from stamps.keys import PublicKey
 
-SCHEMA_VERSION = 1
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE logs (id TEXT PRIMARY KEY, actor TEXT NOT NULL, key TEXT NOT NULL, device INTEGER NOT NULL,
@@ -398,7 +398,8 @@ class Index:
         return str(rows[0][0]) if rows else None
 
     def _wanted_schema(self) -> str:
-        return f"{SCHEMA_VERSION}.{fold.FOLD_VERSION}.{self._context.commons}"
+        tables = "\n".join((*_TABLES, *(statement for p in self._projections for statement in (*p.ddl, *p.settle))))
+        return f"{fold.FOLD_VERSION}.{self._context.commons}.{sha256(tables.encode()).hexdigest()[:16]}"
 
     def _set_meta(self, name: str, value: str) -> None:
         self.database.run("INSERT OR REPLACE INTO meta VALUES (:name, :value)", {"name": name, "value": value})

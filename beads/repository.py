@@ -8,13 +8,12 @@ import fcntl
 import io
 import os
 import secrets
-import shutil
 import subprocess
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from dulwich.object_format import SHA1
 from dulwich.object_store import DiskObjectStore
@@ -24,10 +23,9 @@ from dulwich.refs import DiskRefsContainer, Ref
 
 from beads import gitobject
 from beads.errors import ConflictError, NotFound, StoreError
+from beads.files import GENERATION, flush, flush_folder, write_file
 from beads.gitobject import BLOB, COMMIT, TREE, GitObject, TreeEntry
 
-GENERATION = "wl-generation"
-"""A token that every write replaces before references move."""
 LOOSE_AT_MOST = 48
 """Objects of one write that are stored one by one; more go into a pack."""
 LOOSE_BEFORE_PACKING = 2000
@@ -232,7 +230,7 @@ class Repository:
                 entries, checksum = write_pack_data(
                     pack.write, map(_unpacked, objects), SHA1, num_records=len(objects), compression_level=1
                 )
-                _flush(pack)
+                flush(pack)
             name = folder / f"pack-{checksum.hex()}"
             making.replace(name.with_suffix(".pack"))
         except OSError:
@@ -291,59 +289,12 @@ def git_environment() -> dict[str, str]:
     return kept | quiet
 
 
-def read_generation(path: Path) -> str:
-    """Return the generation token of a repository, or "" before its first write."""
-    try:
-        return (path / GENERATION).read_text()
-    except FileNotFoundError:
-        return ""
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Replace a file durably: the old or the new contents stand there, whatever happens."""
-    making = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        with making.open("xb") as handle:
-            handle.write(data)
-            _flush(handle)
-        making.replace(path)
-    except OSError:
-        making.unlink(missing_ok=True)
-        raise
-    flush_folder(path.parent)
-
-
 def make_folder(path: Path) -> None:
     """Make a folder, and those above it, durably."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         flush_folder(path.parent)
-
-
-def publish_folder(making: Path, path: Path) -> None:
-    """Give a finished folder its name; where another process was faster, its folder stands."""
-    try:
-        making.rename(path)
-    except OSError:
-        shutil.rmtree(making, ignore_errors=True)
-        if not path.is_dir():
-            raise
-    flush_folder(path.parent)
-
-
-def flush_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _flush(handle: BinaryIO) -> None:
-    handle.flush()
-    os.fsync(handle.fileno())
 
 
 def _put_loose(folder: Path, objects: Iterable[GitObject]) -> None:
@@ -362,7 +313,7 @@ def _put_loose(folder: Path, objects: Iterable[GitObject]) -> None:
             made.append((folder / f"tmp_obj_{secrets.token_hex(8)}", path))
             with made[-1][0].open("xb") as handle:
                 handle.write(gitobject.loose(obj))
-                _flush(handle)
+                flush(handle)
         for making, path in made:
             make_folder(path.parent)
             making.replace(path)

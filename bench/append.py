@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
+from beads.files import write_file
 from beads.git_store import GitStore
 from beads.ledger import Draft
-from beads.repository import write_file
 from bench import _world as world
 from bench._world import Figures
 

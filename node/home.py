@@ -24,8 +24,8 @@ import platformdirs
 
 from beads import genesis, ids
 from beads.errors import Ambiguous, NotFound
+from beads.files import write_file
 from beads.genesis import Genesis
-from beads.repository import write_file
 from node.config import Config, load
 from node.errors import NodeError, NoHome, Usage
 from stamps import keylog

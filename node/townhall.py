@@ -247,6 +247,9 @@ def flat(evidence: Mapping[str, Any]) -> list[Evidence]:
     """Lay the town's evidence out as the board's: a commit, and a report for each gate."""
     commit: Evidence = {name: value for name, value in evidence.items() if isinstance(value, (str, int, bool))}
     commit |= evidence["diff"]
+    if ":" not in str(commit["repo"]):
+        # A path on this machine is nobody else's business, and no use to them.
+        commit["repo"] = Path(str(commit["repo"])).name
     reports: list[Evidence] = [
         {"kind": "test_report", "commit": evidence["commit"], "gate": gate["name"], "ok": gate["ok"],
          "seconds": gate["seconds"]}

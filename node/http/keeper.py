@@ -17,10 +17,10 @@ import urllib3
 from starlette.concurrency import run_in_threadpool
 
 from beads.errors import BeadsError
+from beads.files import read_generation, write_file
 from beads.git_store import BOARD, GitStore
 from beads.gitobject import BLOB, FILE_MODE, TreeEntry, commit, make, tree
 from beads.index import Index
-from beads.repository import read_generation, write_file
 from node import wiring
 from node.commons import Commons
 from node.home import Home, Peer

@@ -1,5 +1,6 @@
 """Whatever is written by whomever, and however it travels: every node that has seen the same sees the same."""
 
+import os
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ WRITERS = (
     actor("eve"),
 )
 KEY_LOGS = {author.actor: author.key_log for author in WRITERS}
+LOOK = settings(max_examples=int(os.environ.get("WL_EXAMPLES", "40")))
 NOTHING = "0" * 64
 Step = tuple[int, str, int, int, int]
 """Who, what, and three small numbers that pick the rest."""
@@ -266,6 +268,7 @@ def cut(lines: list[bytes], draw: random.Random) -> list[bytes]:
     return lines[: draw.randint(1, len(lines))]
 
 
+@LOOK
 @given(foundings, step_lists, st.randoms(use_true_random=False))
 def test_order_and_duplicates_change_nothing(raw: bytes, steps: list[Step], draw: random.Random) -> None:
     script, founding, ops = scripted(raw, steps)
@@ -275,6 +278,7 @@ def test_order_and_duplicates_change_nothing(raw: bytes, steps: list[Step], draw
     assert pure(script, founding, again).state_hash() == expected
 
 
+@LOOK
 @given(foundings, step_lists, st.randoms(use_true_random=False))
 def test_ledgers_that_meet_in_any_way_come_to_the_state_of_the_whole(
     raw: bytes, steps: list[Step], draw: random.Random
@@ -311,6 +315,7 @@ def settle(ledgers: Sequence[Ledger]) -> None:
     raise AssertionError("the ledgers never settle")
 
 
+@LOOK
 @given(foundings, step_lists)
 def test_only_its_homes_decide_on_an_item(raw: bytes, steps: list[Step]) -> None:
     script, founding, ops = scripted(raw, steps)
@@ -342,8 +347,8 @@ def decided(facet: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facet.items() if name not in overlay}
 
 
+@LOOK
 @given(step_lists, st.randoms(use_true_random=False))
-@settings(max_examples=30)
 def test_an_index_fed_one_by_one_is_that_fed_at_once(steps: list[Step], draw: random.Random) -> None:
     raw = found(ALICE, validators="any")
     script, _, _ = scripted(raw, steps)

@@ -1,0 +1,61 @@
+"""Files that are whole or not there, whatever happens, and the token that tells whether a store was written. ⚡
+
+Apart from `beads.repository` so that reading verbs need not import a git library.
+"""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+GENERATION = "wl-generation"
+"""A token that every write replaces before references move."""
+
+
+def read_generation(path: Path) -> str:
+    """Return the generation token of a repository, or "" before its first write."""
+    try:
+        return (path / GENERATION).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replace a file durably: the old or the new contents stand there, whatever happens."""
+    making = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with making.open("xb") as handle:
+            handle.write(data)
+            flush(handle)
+        making.replace(path)
+    except OSError:
+        making.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def publish_folder(making: Path, path: Path) -> None:
+    """Give a finished folder its name; where another process was faster, its folder stands."""
+    try:
+        making.rename(path)
+    except OSError:
+        shutil.rmtree(making, ignore_errors=True)
+        if not path.is_dir():
+            raise
+    flush_folder(path.parent)
+
+
+def flush_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush(handle: BinaryIO) -> None:
+    """Make what was written to a file durable."""
+    handle.flush()
+    os.fsync(handle.fileno())
