@@ -272,12 +272,6 @@ def earned(commons: str, item: ItemView, stamp: Stamped) -> EarnedStamp:
 
 def _presented(file: _File, holder: KeyLog) -> list[dict[str, Any]]:
     """Return the credentials that the holder presents, each with a proof that holds."""
-    try:
-        key = credential.verify_presentation(file.presentation)
-    except StampsError as error:
-        raise BundleError("presentation", f"the holder's signature does not hold: {error}") from None
-    if file.presentation.get("holder") != holder.first_did or not holder.allows(key.did, "assertionMethod"):
-        raise BundleError("holder", "whoever signed this sheet is not its holder")
     documents = file.presentation.get("verifiableCredential")
     if not isinstance(documents, list) or not documents:
         raise BundleError("format", "the sheet shows no credential")
@@ -286,7 +280,17 @@ def _presented(file: _File, holder: KeyLog) -> list[dict[str, Any]]:
             credential.verify_credential(document)
         except StampsError as error:
             raise BundleError("credential", f"a credential was changed or forged: {error}") from None
+    _check_holder(file, holder)
     return documents
+
+
+def _check_holder(file: _File, holder: KeyLog) -> None:
+    try:
+        key = credential.verify_presentation(file.presentation)
+    except StampsError as error:
+        raise BundleError("presentation", f"the holder's signature does not hold: {error}") from None
+    if file.presentation.get("holder") != holder.first_did or not holder.allows(key.did, "assertionMethod"):
+        raise BundleError("holder", "whoever signed this sheet is not its holder")
 
 
 def _match(document: Mapping[str, Any], proven: Mapping[str, _Proven], holder: str) -> EarnedStamp:

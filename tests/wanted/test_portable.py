@@ -1,0 +1,263 @@
+"""Portable sheets: what verifies with nothing but the file, and every forgery that does not."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from beads.ledger import Author, Draft, Ledger
+from stamps import dataintegrity
+from stamps.encoding import b64u_encode
+from stamps.jcs import jcs_encode
+from tests.world import TERMS, actor, found, memory_ledger
+from wanted import board, policy, portable
+from wanted.errors import BundleError, WrongStatus
+
+CREATED = "2026-11-21T04:00:00Z"
+ALICE, BOB, MALLORY = actor("alice"), actor("bob"), actor("mallory")
+
+
+def earn(ledger: Ledger, poster: Author, worker: Author, title: str = "Fix the door", quality: int = 5) -> None:
+    """One item from post to stamp."""
+    (post,) = ledger.write(poster, lambda _: board.post(title, "", TERMS))
+    ledger.write(worker, lambda at: board.claim(board.load(at, post.id), worker.actor))
+
+    def decide(at: Ledger) -> list[Draft]:
+        item = board.load(at, post.id)
+        return [board.decided(d) for d in policy.decide([item], poster.log(at.commons), 1, policy.Policy(), {})]
+
+    ledger.write(poster, decide)
+    evidence = [{"kind": "url", "url": "https://example.org"}]
+    ledger.write(worker, lambda at: board.submit(board.load(at, post.id), worker.actor, evidence, "done"))  # type: ignore[arg-type]
+    ledger.write(poster, lambda at: board.accept(board.load(at, post.id), poster.log(at.commons), None))
+    item = board.load(ledger, post.id)
+    stamp = board.stamp(
+        item, item.accepted[0].submission, poster.signer, title=title, dims={"quality": quality}, confidence=90,
+        severity="leaf", skills=["python"], message="well done",
+    )  # fmt: skip
+    ledger.write(poster, lambda _: stamp)
+
+
+def sheet(*, stamps: int = 1) -> dict[str, Any]:
+    ledger = memory_ledger(found(ALICE))
+    for n in range(stamps):
+        earn(ledger, ALICE, BOB, f"Fix door {n}")
+    raw = portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED)
+    file: dict[str, Any] = json.loads(raw)
+    return file
+
+
+def verify(file: dict[str, Any]) -> portable.VerifiedSheet:
+    return portable.verify_file(json.dumps(file).encode())
+
+
+def represent(file: dict[str, Any], author: Author = BOB) -> dict[str, Any]:
+    """Sign the presentation again, as a forger with a key of their own would."""
+    unsigned = {name: value for name, value in file["presentation"].items() if name != "proof"}
+    file["presentation"] = dataintegrity.sign(unsigned, author.signer, created=CREATED, purpose="assertionMethod")
+    return file
+
+
+def test_a_sheet_proves_its_stamps() -> None:
+    shown = verify(sheet(stamps=2))
+    assert shown.holder == BOB.actor
+    assert [stamp.title for stamp in shown.stamps] == ["Fix door 0", "Fix door 1"]
+    assert {stamp.issuer for stamp in shown.stamps} == {ALICE.actor}
+    assert list(shown.commons.values()) == ["Test Commons"]
+
+
+def test_a_sheet_over_two_commons_keeps_where_each_stamp_was_earned() -> None:
+    ledgers = [memory_ledger(found(ALICE)), memory_ledger(found(MALLORY))]
+    earn(ledgers[0], ALICE, BOB)
+    earn(ledgers[1], MALLORY, BOB)
+    raw = portable.export([portable.gather(each, BOB.actor) for each in ledgers], BOB, CREATED)
+    assert {s.commons for s in portable.verify_file(raw).stamps} == {each.commons for each in ledgers}
+
+
+def test_a_holder_may_leave_a_stamp_out() -> None:
+    file = sheet(stamps=2)
+    del file["presentation"]["verifiableCredential"][0]
+    assert [stamp.title for stamp in verify(represent(file)).stamps] == ["Fix door 1"]
+
+
+def test_there_is_nothing_to_export_without_stamps() -> None:
+    ledger = memory_ledger(found(ALICE))
+    ledger.refresh()
+    with pytest.raises(WrongStatus):
+        portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED)
+
+
+Forge = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _change_score(file: dict[str, Any]) -> dict[str, Any]:
+    for result in file["presentation"]["verifiableCredential"][0]["credentialSubject"]["result"]:
+        if result["value"] == "5":
+            result["value"] = "4"
+    return represent(file)
+
+
+def _change_name(file: dict[str, Any]) -> dict[str, Any]:
+    file["presentation"]["verifiableCredential"][0]["name"] = "A better door"
+    return represent(file)
+
+
+def _reissue(file: dict[str, Any]) -> dict[str, Any]:
+    """A credential signed anew by the holder's own key: the issuer then is not who stamped."""
+    document = file["presentation"]["verifiableCredential"][0]
+    unsigned = {name: value for name, value in document.items() if name != "proof"} | {"name": "A better door"}
+    unsigned["issuer"] = unsigned["issuer"] | {"id": BOB.signer.public.did}
+    file["presentation"]["verifiableCredential"][0] = dataintegrity.sign(
+        unsigned, BOB.signer, created=document["proof"]["created"], purpose="assertionMethod"
+    )
+    return represent(file)
+
+
+def _steal(file: dict[str, Any]) -> dict[str, Any]:
+    """Mallory presents Bob's stamps as hers."""
+    file["holder"] = MALLORY.actor
+    file["presentation"]["holder"] = MALLORY.key_log.first_did
+    file["key_logs"].append(MALLORY.key_log.raw.decode())
+    return represent(file, MALLORY)
+
+
+def _sign_for_another(file: dict[str, Any]) -> dict[str, Any]:
+    return represent(file, MALLORY)
+
+
+def _drop(what: str) -> Forge:
+    def forge(file: dict[str, Any]) -> dict[str, Any]:
+        file["lines"] = [line for line in file["lines"] if f'"t":"{what}"' not in line]
+        return file
+
+    return forge
+
+
+def _flip(what: str) -> Forge:
+    """Change one letter of one operation's signature."""
+
+    def forge(file: dict[str, Any]) -> dict[str, Any]:
+        at = next(n for n, line in enumerate(file["lines"]) if f'"t":"{what}"' in line)
+        line = file["lines"][at]
+        file["lines"][at] = ("A" if line[0] != "A" else "B") + line[1:]
+        return file
+
+    return forge
+
+
+def _edit_line(file: dict[str, Any]) -> dict[str, Any]:
+    file["lines"] = [line.replace('"confidence":90', '"confidence":99') for line in file["lines"]]
+    return file
+
+
+def _without(member: str) -> Forge:
+    def forge(file: dict[str, Any]) -> dict[str, Any]:
+        file[member] = []
+        return file
+
+    return forge
+
+
+def _twice(file: dict[str, Any]) -> dict[str, Any]:
+    credential = file["presentation"]["verifiableCredential"][0]
+    proof = credential["proof"]
+    credential["proof"] = proof * 2 if isinstance(proof, list) else [proof, proof]
+    return represent(file)
+
+
+def _unsigned(file: dict[str, Any]) -> dict[str, Any]:
+    del file["presentation"]["verifiableCredential"][0]["proof"]
+    return represent(file)
+
+
+def _other_suite(file: dict[str, Any]) -> dict[str, Any]:
+    file["presentation"]["proof"]["cryptosuite"] = "eddsa-rdfc-2022"
+    return file
+
+
+def _other_context(file: dict[str, Any]) -> dict[str, Any]:
+    file["presentation"]["verifiableCredential"][0]["@context"].append("https://evil.example/v1")
+    return represent(file)
+
+
+def _another_genesis(file: dict[str, Any]) -> dict[str, Any]:
+    file["genesis"] = [text.replace("Test Commons", "West Commons") for text in file["genesis"]]
+    return file
+
+
+def _newer_schema(file: dict[str, Any]) -> dict[str, Any]:
+    return file | {"schema": "wasteland-sheet/9"}
+
+
+def _unknown_member(file: dict[str, Any]) -> dict[str, Any]:
+    return file | {"score": 5}
+
+
+FORGERIES: list[tuple[str, Forge, str]] = [
+    ("a changed score", _change_score, "credential"),
+    ("a changed title", _change_name, "credential"),
+    ("a credential issued by its own subject", _reissue, "credential"),
+    ("somebody else's stamps", _steal, "subject"),
+    ("a presentation signed by somebody else", _sign_for_another, "holder"),
+    ("a missing acceptance", _drop("wanted.accept"), "stamp.accept"),
+    ("a missing submission", _drop("wanted.submit"), "stamp.submission"),
+    ("a missing grant", _drop("wanted.grant"), "stamp.accept"),
+    ("a missing stamp", _drop("stamp"), "evidence"),
+    ("a missing post", _drop("wanted.post"), "item"),
+    ("a missing opening", _drop("open"), "open"),
+    ("a stamp's signature flipped", _flip("stamp"), "signature"),
+    ("an acceptance's signature flipped", _flip("wanted.accept"), "signature"),
+    ("a changed line", _edit_line, "signature"),
+    ("no key logs", _without("key_logs"), "key_log"),
+    ("no genesis", _without("genesis"), "genesis"),
+    ("another genesis", _another_genesis, "genesis"),
+    ("a doubly signed credential", _twice, "credential"),
+    ("an unsigned credential", _unsigned, "credential"),
+    ("an unknown suite", _other_suite, "presentation"),
+    ("an unknown context", _other_context, "credential"),
+    ("a newer kind of file", _newer_schema, "schema"),
+    ("a member that nobody knows", _unknown_member, "format"),
+]
+
+
+@pytest.mark.parametrize(("forge", "reason"), [f[1:] for f in FORGERIES], ids=[f[0] for f in FORGERIES])
+def test_a_forged_sheet_is_refused_with_its_reason(forge: Forge, reason: str) -> None:
+    with pytest.raises(BundleError) as refused:
+        verify(forge(sheet()))
+    assert refused.value.reason == reason
+    assert str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "format"),
+        (b"not json", "format"),
+        (b"[]", "format"),
+        (b'{"schema": "wasteland-sheet/1", "schema": "wasteland-sheet/1"}', "format"),
+        (b" " * (portable.MAX_BYTES + 1), "too_large"),
+        (b"[" * 100_000, "format"),
+    ],
+    ids=["nothing", "no JSON", "a list", "a key twice", "too large", "too deep"],
+)
+def test_what_is_no_sheet_is_refused(raw: bytes, reason: str) -> None:
+    with pytest.raises(BundleError) as refused:
+        portable.verify_file(raw)
+    assert refused.value.reason == reason
+
+
+def test_a_stamp_that_breaks_a_rule_proves_nothing() -> None:
+    """Bob posts, claims, accepts and stamps his own work with two of his own keys: `stamp.self`."""
+    ledger = memory_ledger(found(ALICE))
+    earn(ledger, BOB, BOB)
+    assert [ignored.rule for ignored in ledger.index.ignored()] == ["stamp.self"]
+    assert portable.gather(ledger, BOB.actor).credentials == []
+
+
+def test_the_file_is_plain_json_that_others_can_read() -> None:
+    file = sheet()
+    assert jcs_encode(file["presentation"])
+    assert file["presentation"]["type"] == ["VerifiablePresentation"]
+    assert all(line.split(" ", 1)[1].startswith(('{"c":"wlc1', '{"body":')) for line in file["lines"])
+    assert len(b64u_encode(b"x" * 64)) == len(file["lines"][0].split(" ")[0])
