@@ -148,6 +148,7 @@ class Commons:
     def __init__(self, commons_id: str) -> None:
         self.id = commons_id
         self._covered: dict[tuple[str, str], Covered] = {}
+        self._covered_keys: dict[tuple[str, str], int] = {}
 
     @property
     def exists(self) -> bool:
@@ -159,10 +160,16 @@ class Commons:
         place = (live.actor, log)
         self._covered[place] = max(self._covered.get(place, Covered(-1, "")), Covered(seq, op))
 
+    def cover_keys(self, live: Live, actor: str, entries: int) -> None:
+        """Record that a delegate's log has covered so many entries of an actor's key log."""
+        place = (live.actor, actor)
+        self._covered_keys[place] = max(self._covered_keys.get(place, 0), entries)
+
     def to_json(self) -> dict[str, Any]:
         """Return the state as a `wl-json` object."""
         covered = [[actor, log, c.seq, c.op] for (actor, log), c in self._covered.items()]
-        return {"id": self.id, "covered": sorted(covered)}
+        keys = [[actor, whose, entries] for (actor, whose), entries in self._covered_keys.items()]
+        return {"id": self.id, "covered": sorted(covered), "covered_keys": sorted(keys)}
 
 
 def may_change(bead: Bead, live: Live, context: Context) -> bool:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from beads import checkpoints
 from beads.errors import NotFound, RemoteError
 from beads.git_store import GitStore
 from beads.index import Index
@@ -162,6 +163,22 @@ class Commons:
         if self._undecided():
             self._write(make)
         return made
+
+    def checkpoint(self) -> int:
+        """As a delegate, cover what has moved since the last time; return how many heads that were.
+
+        A checkpoint alone is nothing to cover, or two delegates would cover each other's for ever.
+        """
+        if self.me not in self.ledger.genesis.delegates:
+            return 0
+        drafts: list[Draft] = []
+
+        def make(ledger: Ledger) -> list[Draft]:
+            drafts.extend(checkpoints.due(ledger, self.me))
+            return drafts
+
+        self._write(make)
+        return sum(len(draft.p["heads"]) for draft in drafts)
 
     def _undecided(self) -> list[str]:
         sql = """SELECT entity FROM items WHERE home = :home AND status IN ('open', 'claimed', 'in_review')

@@ -45,6 +45,8 @@ def apply(state: Any, live: Live, payload: Checkpoint, context: Context) -> str 
         return "checkpoint.delegate"
     for log, seq, op in payload.heads:
         state.cover(live, log, seq, op)
+    for actor, entries in payload.keys:
+        state.cover_keys(live, actor, entries)
     return None
 
 

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import secrets
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -156,8 +156,8 @@ class Keeper:
         while True:
             await asyncio.sleep(POLL_SECONDS)
             for commons in self.public():
-                await run_in_threadpool(self._guarded, self._exchange, commons)
-                await run_in_threadpool(self._guarded, self._tidy, commons)
+                for work in (self._exchange, self._cover, self._tidy):
+                    await run_in_threadpool(self._guarded, work, commons)
 
     async def _news(self, commons: str) -> None:
         for event in self._subscribers.get(commons, ()):
@@ -178,6 +178,11 @@ class Keeper:
                 if result.error:
                     log.info("peer %s: %s", result.peer.url, result.error)
 
+    def _cover(self, commons: str) -> None:
+        if self.home.exists:
+            with Commons(self.home, commons) as ours:
+                ours.checkpoint()
+
     def _tidy(self, commons: str) -> None:
         store = GitStore(self.home.commons_folder(commons) / "repo.git")
         try:
@@ -186,10 +191,10 @@ class Keeper:
         finally:
             store.close()
 
-    def _guarded(self, work: object, commons: str) -> None:
+    def _guarded(self, work: Callable[[str], None], commons: str) -> None:
         """Do standing work; what fails is logged and tried again at the next occasion."""
         try:
-            work(commons)  # type: ignore[operator]
+            work(commons)
         except (BeadsError, StampsError, OSError) as error:
             log.warning("%s: %s", commons[:16], error)
 

@@ -1,13 +1,16 @@
 """The command line: answers, errors, exit codes; and an index that may vanish at any time."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.node.support import Person, git
+from node.commons import Commons
+from node.home import Home
+from tests.node.support import Person, git, refs
 
 
 def test_before_there_is_a_home_verbs_say_what_to_do(person: Callable[[str], Person]) -> None:
@@ -131,6 +134,43 @@ def test_a_relay_needs_no_node(alice: Person, bob: Person, tmp_path: Path) -> No
     assert shown["status"] == "claimed"
     assert shown["confirmed"]
     assert alice.ask("wl", "verify")["state_hash"] == bob.ask("wl", "verify")["state_hash"]
+
+
+def test_a_peer_behind_ssh(alice: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ssh` itself is a script here that runs the command at home, as git's own tests have it."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "ssh").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nfor last; do :; done\nexec sh -c "$last"\n')
+    (tools / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    relay = tmp_path / "it's a relay.git"
+    git("init", "--quiet", "--bare", str(relay))
+    alice.post("Through ssh")
+    done = alice.run("wl", "peer", "add", f"ssh://git@relay.example:2222{relay}")
+    assert done.returncode == 6, "an address has no spaces"
+    relay = relay.rename(tmp_path / "relay's.git")
+    alice.ok("wl", "peer", "add", f"ssh://git@relay.example:2222{relay}")
+    alice.ok("wl", "sync")
+    assert refs(relay, alice.commons(), "log/") == refs(alice.repository(), alice.commons(), "log/")
+    assert (
+        "-oBatchMode=yes -oConnectTimeout=10 -p 2222 -- git@relay.example git-upload-pack"
+        in (tmp_path / "asked").read_text()
+    )
+
+
+def test_a_delegate_covers_what_has_moved_and_then_rests(alice: Person) -> None:
+    alice.post()
+    home = Home(alice.home)
+    with Commons(home, alice.commons()) as ours:
+        assert ours.checkpoint() == 1
+        assert ours.checkpoint() == 0
+    alice.post("Another")
+    with Commons(home, alice.commons()) as ours:
+        assert ours.checkpoint() == 1
+        state = ours.index.state("commons", ours.id)
+    assert state is not None
+    assert state["covered"][0][2] == 4, "open, profile, post, checkpoint, post"
+    assert state["covered_keys"] == [[home.key_log().scid, home.key_log().scid, 1]]
 
 
 def test_an_ssh_key_becomes_the_device_key(person: Callable[[str], Person], tmp_path: Path) -> None:

@@ -261,3 +261,29 @@ def test_the_file_is_plain_json_that_others_can_read() -> None:
     assert file["presentation"]["type"] == ["VerifiablePresentation"]
     assert all(line.split(" ", 1)[1].startswith(('{"c":"wlc1', '{"body":')) for line in file["lines"])
     assert len(b64u_encode(b"x" * 64)) == len(file["lines"][0].split(" ")[0])
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    if isinstance(value, dict):
+        found += [place for name, inner in value.items() for place in _places(inner, (*path, name))]
+    elif isinstance(value, list):
+        found += [place for n, inner in enumerate(value) for place in _places(inner, (*path, n))]
+    return found
+
+
+@pytest.mark.parametrize("odd", [None, 7, 1.5, True, "", "x", [], {}, [None], {"id": 3}], ids=repr)
+def test_no_odd_value_anywhere_gets_through_or_crashes(odd: Any) -> None:
+    """Every place of a sheet, replaced by something odd: refused by name, or it changed nothing that is proven."""
+    file = sheet()
+    honest = verify(file).stamps
+    for path in _places(file):
+        forged = json.loads(json.dumps(file))
+        at = forged
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = odd
+        try:
+            assert verify(forged).stamps == honest, path
+        except BundleError as refused:
+            assert refused.reason, path
