@@ -59,3 +59,10 @@ def flush(handle: BinaryIO) -> None:
     """Make what was written to a file durable."""
     handle.flush()
     os.fsync(handle.fileno())
+
+
+def git_environment() -> dict[str, str]:
+    """Return an environment in which git reads no configuration but the repository's and asks nobody."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
+    return kept | quiet

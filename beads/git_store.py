@@ -22,8 +22,8 @@ from beads.repository import RefUpdate, Repository
 from beads.segment import Tail
 from beads.store import Changes
 
-BOARD = "refs/heads/board"
-"""A generated README, what a plain `git clone` shows."""
+LOST = "refs/lost/"
+"""Where bodies go that belong to no kept chain any more; served to nobody."""
 
 
 class GitStore:
@@ -51,7 +51,7 @@ class GitStore:
         if not (path / "HEAD").is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             making = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-            Repository.make(making, BOARD)
+            Repository.make(making, segment.BOARD)
             write_file(making / "wl-genesis.json", genesis)
             founding = cls(making)
             founding._found(cut)
@@ -202,7 +202,7 @@ class _Batch:
         """Encode everything."""
         for scid, raw in self._changes.key_logs.items():
             self._key_log(scid, raw)
-        for log in sorted({*self._changes.bodies, *self._changes.erased}):
+        for log in sorted({*self._changes.bodies, *self._changes.erased, *self._changes.rewinds}):
             self._bodies(log)
         for log, branches in self._changes.branches.items():
             self._branches(log, branches)
@@ -249,12 +249,24 @@ class _Batch:
 
     def _bodies(self, log: str) -> None:
         ref = self._store.body_ref(log)
-        held = _HeldBodies(self._repository, self._repository.ref(ref))
-        for seq in self._changes.erased.get(log, ()):
+        old = self._repository.ref(ref)
+        held = _HeldBodies(self._repository, old)
+        fork = self._changes.rewinds.get(log)
+        beyond = [seq for seq in held.positions() if seq >= fork] if fork is not None else []
+        for seq in (*beyond, *self._changes.erased.get(log, ())):
             held.drop(seq)
         made, new = held.put(log, self._changes.bodies.get(log, {}))
         self.objects += made
         self._move(ref, new)
+        self._lost(log, old if beyond else None)
+
+    def _lost(self, log: str, commit: str | None) -> None:
+        """Keep the words that a fork took off for their author, on this disk only; erasing takes them, too."""
+        prefix = f"{LOST}{log[:2]}/{log}/"
+        for ref in self._repository.refs(prefix) if log in self._changes.erased else ():
+            self._move(ref, None)
+        if commit is not None:
+            self._move(f"{prefix}{commit}", commit)
 
 
 class _HeldBodies:

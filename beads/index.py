@@ -1,9 +1,10 @@
-"""The index: the folded state in tables, kept up to date one entity at a time. ⚡
+"""The index: the folded state in tables, kept up to date one entity at a time.
 
 It is disposable: everything in it follows from the store, and `generation` says how far it has come. A process
 that is killed before its index write leaves a token that differs, and the next one catches up (`beads.ledger`).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -39,6 +40,10 @@ _TABLES = (
     "CREATE TABLE ignored (kind TEXT NOT NULL, entity TEXT NOT NULL, op TEXT NOT NULL, rule TEXT NOT NULL)",
     "CREATE INDEX ignored_entity ON ignored (kind, entity)",
 )
+_LIVE = """SELECT o.id, o.entity, l.actor, l.key, l.device FROM ops o JOIN logs l ON l.id = o.log
+           WHERE o.kind = :kind AND o.entity IN ({}) AND o.seq >= l.counted_from
+             AND (l.frozen_at IS NULL OR o.seq < l.frozen_at)
+           ORDER BY o.ms, o.counter, o.log, o.seq"""
 _CONTROL = ("admit", "join")
 _LOGS = "SELECT id, actor, key, device, counted_from, frozen_at, forked_at FROM logs"
 
@@ -166,14 +171,14 @@ class Index:
                  JOIN logs l ON l.id = o.log AND l.actor = e.entity"""
         return [(log, seq) for log, seq in self.database.query(sql)]
 
-    def ops_of(self, entity: Entity) -> list[Live]:
+    def ops_of(self, entity: Entity) -> Sequence[Live]:
         """Return the live operations of an entity, by time."""
-        return self._live(entity, {})
+        return self._lives([entity], {}).get(entity, ())
 
     def prose(self, op_id: str) -> Mapping[str, str]:
         """Return the texts of an operation's body; empty where it is missing or erased."""
         rows = self.database.query("SELECT raw FROM bodies WHERE op = :op", {"op": op_id})
-        return body.read(rows[0][0]) if rows else {}
+        return body.recall(rows[0][0]) if rows else {}
 
     def state(self, kind: str, entity: str) -> dict[str, Any] | None:
         """Return the state of an entity."""
@@ -231,8 +236,7 @@ class Index:
             touched |= self._take_bodies(delta.bodies, delta.erased)
             if self._needs_weighing(delta):
                 touched |= self._weigh(delta)
-            known = {one.id: one for ops in delta.ops.values() for one in ops}
-            self._refold(touched, known)
+            self._refold(touched, delta)
             self._set_meta("generation", delta.generation)
 
     def _rewind(self, rewinds: Mapping[str, int]) -> set[Entity]:
@@ -240,6 +244,9 @@ class Index:
         for log, seq in rewinds.items():
             place = {"log": log, "seq": seq}
             touched |= self._entities("log = :log AND seq >= :seq", place)
+            self.database.run(
+                "DELETE FROM bodies WHERE op IN (SELECT id FROM ops WHERE log = :log AND seq >= :seq)", place
+            )
             self.database.run("DELETE FROM ops WHERE log = :log AND seq >= :seq", place)
             self.database.run(
                 """UPDATE logs SET forked_at = :seq, seq = :seq - 1, frozen_at = CASE WHEN frozen_at < :seq
@@ -332,9 +339,12 @@ class Index:
         sql = f"SELECT DISTINCT kind, entity FROM ops WHERE kind IS NOT NULL AND {where}"
         return {Entity(*row) for row in self.database.query(sql, parameters)}
 
-    def _refold(self, touched: set[Entity], known: Mapping[str, Op]) -> None:
-        folded = {e: fold.fold_entity(e, self._live(e, known), self._rules, self._context) for e in touched}
-        keys = [{"kind": e.kind, "id": e.id} for e in folded]
+    def _refold(self, touched: set[Entity], delta: Delta) -> None:
+        known = {one.id: one for ops in delta.ops.values() for one in ops}
+        lives = self._lives(touched, known)
+        folded = {e: fold.fold_entity(e, lives[e], self._rules, self._context) for e in touched}
+        old = self._existing(touched)
+        keys = [{"kind": e.kind, "id": e.id} for e in old]
         self.database.run_many("DELETE FROM entities WHERE kind = :kind AND id = :id", keys)
         self.database.run_many("DELETE FROM ignored WHERE kind = :kind AND entity = :id", keys)
         states = [
@@ -349,24 +359,46 @@ class Index:
             for op_id, rule in f.ignored
         ]
         self.database.run_many("INSERT INTO ignored VALUES (:kind, :entity, :op, :rule)", ignored)
+        prose = self._prose_with(delta.bodies)
         for projection in self._projections:
-            self._project(projection, {e: f for e, f in folded.items() if e.kind == projection.kind})
+            its_own = {e: f for e, f in folded.items() if e.kind == projection.kind}
+            self._project(projection, its_own, old, prose)
 
-    def _project(self, projection: Projection, folded: Mapping[Entity, Folded]) -> None:
+    def _existing(self, touched: Iterable[Entity]) -> set[Entity]:
+        """Return those that have rows to replace; in a first sync hardly any does."""
+        found: set[Entity] = set()
+        for kind, chosen in _by_kind(touched):
+            for listed, parameters in in_chunks(chosen):
+                sql = f"SELECT id FROM entities WHERE kind = :kind AND id IN ({listed})"
+                rows = self.database.query(sql, {**parameters, "kind": kind})
+                found.update(Entity(kind, row[0]) for row in rows)
+        return found
+
+    def _prose_with(self, fresh: Mapping[str, bytes]) -> Callable[[str], Mapping[str, str]]:
+        def prose(op_id: str) -> Mapping[str, str]:
+            raw = fresh.get(op_id)
+            return self.prose(op_id) if raw is None else body.recall(raw)
+
+        return prose
+
+    def _project(
+        self, projection: Projection, folded: Mapping[Entity, Folded], old: set[Entity],
+        prose: Callable[[str], Mapping[str, str]],
+    ) -> None:  # fmt: skip
         if not folded:
             return
-        keys = [{"id": e.id} for e in folded]
+        replaced = [{"id": e.id} for e in folded if e in old]
         rows: dict[str, list[Mapping[str, Any]]] = {table: [] for table in projection.columns}
         for f in folded.values():
             if f.state is not None:
-                for table, its_rows in projection.rows(f.state, self.prose).items():
+                for table, its_rows in projection.rows(f.state, prose).items():
                     rows[table] += its_rows
         for table, columns in projection.columns.items():
-            self.database.run_many(f"DELETE FROM {table} WHERE entity = :id", keys)
+            self.database.run_many(f"DELETE FROM {table} WHERE entity = :id", replaced)
             names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
             self.database.run_many(f"INSERT INTO {table} ({names}) VALUES ({values})", rows[table])
         if projection.settle:
-            self._settle(projection, keys)
+            self._settle(projection, [{"id": e.id} for e in folded])
 
     def _settle(self, projection: Projection, keys: Sequence[Mapping[str, Any]]) -> None:
         self.database.run("CREATE TEMPORARY TABLE IF NOT EXISTS touched (entity TEXT PRIMARY KEY)")
@@ -375,17 +407,16 @@ class Index:
         for statement in projection.settle:
             self.database.run(statement)
 
-    def _live(self, entity: Entity, known: Mapping[str, Op]) -> list[Live]:
-        sql = """SELECT o.id, l.actor, l.key, l.device FROM ops o JOIN logs l ON l.id = o.log
-                 WHERE o.kind = :kind AND o.entity = :id AND o.seq >= l.counted_from
-                   AND (l.frozen_at IS NULL OR o.seq < l.frozen_at)
-                 ORDER BY o.ms, o.counter, o.log, o.seq"""
-        rows = self.database.query(sql, {"kind": entity.kind, "id": entity.id})
-        found: list[Live] = []
-        for op_id, actor, key, device in rows:
-            one = known.get(op_id) or self.op(op_id)
-            assert one is not None
-            found.append(Live(one, actor, key, bool(device)))
+    def _lives(self, entities: Iterable[Entity], known: Mapping[str, Op]) -> Mapping[Entity, Sequence[Live]]:
+        """Return the live operations of entities, by time; one query for hundreds of them."""
+        found: defaultdict[Entity, list[Live]] = defaultdict(list)
+        for kind, chosen in _by_kind(entities):
+            for listed, parameters in in_chunks(chosen):
+                rows = self.database.query(_LIVE.format(listed), {**parameters, "kind": kind})
+                for op_id, entity, actor, key, device in rows:
+                    one = known.get(op_id) or self.op(op_id)
+                    assert one is not None
+                    found[Entity(kind, entity)].append(Live(one, actor, key, bool(device)))
         return found
 
     def _read(self, header: bytes, signature: bytes) -> Op:
@@ -415,3 +446,10 @@ def _op_row(one: Op, entity: Entity | None) -> dict[str, Any]:
 
 def _log(row: Row) -> Log:
     return Log(row[0], row[1], row[2], bool(row[3]), *row[4:])
+
+
+def _by_kind(entities: Iterable[Entity]) -> list[tuple[str, list[str]]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for entity in entities:
+        found[entity.kind].append(entity.id)
+    return list(found.items())

@@ -1,5 +1,7 @@
 """The numbers of the protocol (docs/protocol.md, Limits). Sizes are bytes."""
 
+from typing import NamedTuple
+
 SEGMENT = 64
 """Operations in a closed segment."""
 LINE = 16 * 1024
@@ -21,3 +23,18 @@ FOUNDING_OBJECT = 5 * 1024 * 1024
 REFS = 50_000
 """References one peer may advertise; the rest is refused."""
 FORK_BRANCHES = 2
+
+
+class Patience(NamedTuple):
+    """How long a peer may take.
+
+    Attributes:
+        connect_s: Seconds to connect, and between two bytes.
+        total_s: Seconds for a whole request.
+    """
+
+    connect_s: float = 10.0
+    total_s: float = 300.0
+
+
+PATIENCE = Patience()

@@ -83,6 +83,8 @@ class MemoryStore:
         for log, branches in changes.branches.items():
             ordered = sorted(branches, key=lambda branch: branch[0].id)
             self._branches[log] = [[line.raw for line in branch] for branch in ordered]
+        for log, fork in changes.rewinds.items():
+            self._bodies[log] = {seq: raw for seq, raw in self._bodies.get(log, {}).items() if seq < fork}
         for log, bodies in changes.bodies.items():
             self._bodies.setdefault(log, {}).update(bodies)
         for log, seqs in changes.erased.items():

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -28,30 +27,17 @@ from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
 from beads import limits
+from beads.address import check_url
 from beads.errors import LimitExceeded, RemoteError
+from beads.files import git_environment
 from beads.gitobject import BLOB, COMMIT, TREE, GitObject
+from beads.limits import PATIENCE, Patience
 from beads.pack import USUAL, Bounds, Outside, Pack
-from beads.repository import git_environment
 
 REFS_BYTES = 16 * 1024 * 1024
 """An advertisement of 100 000 references is 10 MB."""
 _NUMBERS = {COMMIT: 1, TREE: 2, BLOB: 3}
 _FAILURES = (GitProtocolError, HangupException, NotGitRepository, SendPackError, HTTPError, OSError, ValueError)
-
-
-class Limits(NamedTuple):
-    """How long a peer may take.
-
-    Attributes:
-        connect_s: Seconds to connect, and between two bytes.
-        total_s: Seconds for a whole request.
-    """
-
-    connect_s: float = 10.0
-    total_s: float = 300.0
-
-
-PATIENCE = Limits()
 
 
 class RefMove(NamedTuple):
@@ -112,7 +98,7 @@ class Meter:
 
 
 class _Http(AbstractHttpGitClient):
-    def __init__(self, url: str, meter: Meter, timing: Limits, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, meter: Meter, timing: Patience, headers: Mapping[str, str]) -> None:
         super().__init__(url, thin_packs=False, quiet=True)
         self._meter = meter
         self._own_headers = dict(headers)
@@ -164,6 +150,12 @@ class _Pipe(TraditionalGitClient):
         super().__init__(thin_packs=False, quiet=True)
         self._argv = argv
         self._meter = meter
+        self._open: Protocol | None = None
+
+    def close(self) -> None:
+        """End the child process, which dulwich leaves running where the peer turns out to be none."""
+        if self._open is not None:
+            self._open.close()
 
     def _connect(
         self, cmd: bytes, path: bytes | str, protocol_version: int | None = None
@@ -196,7 +188,8 @@ class _Pipe(TraditionalGitClient):
             child.kill()
             child.wait()
 
-        return Protocol(self._meter.wrap(child.stdout.read), write, close), lambda: False, child.stderr
+        self._open = Protocol(self._meter.wrap(child.stdout.read), write, close)
+        return self._open, lambda: False, child.stderr
 
     def get_url(self, path: str) -> str:
         """Return a name for messages."""
@@ -253,7 +246,7 @@ class GitRemote:
         RemoteError: The address is none we speak to.
     """
 
-    def __init__(self, url: str, timing: Limits = PATIENCE, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str, timing: Patience = PATIENCE, headers: Mapping[str, str] | None = None) -> None:
         self.url = check_url(url)
         self._timing = timing
         self._headers = headers or {}
@@ -361,30 +354,6 @@ class _LateHaves(_Haves):
         return super().__next__()
 
     next = __next__
-
-
-def check_url(url: str) -> str:
-    """Return a peer's address in one form, if it is one we speak to.
-
-    Raises:
-        RemoteError: It is a trick (`ext::`, a leading dash, credentials inside) or unknown.
-    """
-    hint = "Use http(s)://host/git/<commons>, ssh://host/path, or a path."
-    if not url or url.startswith("-") or "::" in url or any(ord(c) < 33 or ord(c) == 127 for c in url):
-        raise RemoteError(f"not an address: {url!r}", hint)
-    parts = urlsplit(url)
-    if parts.scheme in ("http", "https", "ssh"):
-        if not parts.hostname or parts.hostname.startswith("-") or parts.password:
-            raise RemoteError(f"not an address: {url!r}", hint)
-        return url
-    if parts.scheme == "file":
-        return url
-    if "://" in url:
-        raise RemoteError(f"unknown scheme {parts.scheme}", hint)
-    host, colon, path = url.partition(":")
-    if colon and "/" not in host:
-        return check_url(f"ssh://{host}/{path.lstrip('/')}")
-    return str(Path(url).resolve())
 
 
 def _ssh_command(url: str, command: str) -> list[str]:

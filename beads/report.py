@@ -1,5 +1,6 @@
 """What came of an exchange: one outcome for each log, key log and body; never an exception for a peer's fault."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -61,3 +62,19 @@ class Report:
     def of(self, what: str, id_: str) -> Outcome | None:
         """Return the last outcome of one thing."""
         return next((o for o in reversed(self.outcomes) if (o.what, o.id) == (what, id_)), None)
+
+
+@dataclass
+class Exchange:
+    """What a sync did.
+
+    Attributes:
+        seen: The peer's references as last read.
+        pushed: References that the peer took.
+        refused: Reference → why it did not.
+    """
+
+    report: Report = field(default_factory=Report)
+    seen: Mapping[str, str] = field(default_factory=dict)
+    pushed: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from dulwich.refs import DiskRefsContainer, Ref
 
 from beads import gitobject
 from beads.errors import ConflictError, NotFound, StoreError
-from beads.files import GENERATION, flush, flush_folder, write_file
+from beads.files import GENERATION, flush, flush_folder, git_environment, write_file
 from beads.gitobject import BLOB, COMMIT, TREE, GitObject, TreeEntry
 
 LOOSE_AT_MOST = 48
@@ -42,6 +42,8 @@ _CONFIG = """[core]
 [gc]
 \tauto = 0
 \tpackRefs = false
+[transfer]
+\thideRefs = refs/lost
 [uploadpack]
 \tallowAnySHA1InWant = true
 """
@@ -280,13 +282,6 @@ class Repository:
         )
         if done.returncode:
             raise StoreError(f"git {arguments[0]} failed: {done.stderr.decode(errors='replace').strip()[-300:]}")
-
-
-def git_environment() -> dict[str, str]:
-    """Return an environment in which git reads no configuration but the repository's and asks nobody."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
-    return kept | quiet
 
 
 def make_folder(path: Path) -> None:

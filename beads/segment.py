@@ -18,6 +18,8 @@ from beads.errors import InvalidLine
 from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
 from beads.op import Line
 
+BOARD = "refs/heads/board"
+"""A generated README, what a plain `git clone` shows; a view, no part of the protocol."""
 FAN_OUT = 256
 """Segments in one folder of a log's tree."""
 _NAME = re.compile(r"[0-9]{6}\.jsonl")

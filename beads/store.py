@@ -18,7 +18,7 @@ class Changes:
 
     Attributes:
         key_logs: Actor (SCID) → the whole key log.
-        rewinds: Log → first position to take off its kept chain (it has forked there).
+        rewinds: Log → first position to take off its kept chain, with bodies (it has forked there).
         lines: Log → lines that follow its kept chain after any rewind.
         branches: Log → the branches not kept, all of them, each from the fork on.
         bodies: Log → position → body.

@@ -7,7 +7,6 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from beads import genesis, ids, pack, report
@@ -18,28 +17,14 @@ from beads.ledger import Ledger
 from beads.pack import Pack
 from beads.refs import Find, Offer, parse_ref
 from beads.remote import Fetched, GitRemote, RefMove, Wanted
-from beads.report import Outcome, Report
+from beads.report import Exchange, Outcome, Report
 
 BATCH = 150
 """References asked for in one request: two haves each stay below what a stateless client may tell."""
 _ORDER = {"genesis": 0, "id": 1, "log": 2, "fork": 3, "body": 4}
 ATTEMPTS = 3
-
-
-@dataclass
-class Exchange:
-    """What a sync did.
-
-    Attributes:
-        seen: The peer's references as last read.
-        pushed: References that the peer took.
-        refused: Reference → why it did not.
-    """
-
-    report: Report = field(default_factory=Report)
-    seen: Mapping[str, str] = field(default_factory=dict)
-    pushed: list[str] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
+FAILURES = 20
+"""Requests of one pull that may fail: finding one bad reference in a batch takes eight."""
 
 
 class Syncer:
@@ -76,19 +61,21 @@ class Syncer:
         """Read what differs, in batches, and take it; or only judge it, so that nothing unread is overwritten."""
         learned = Report()
         asked: set[tuple[str, str]] = set()
-        size = BATCH
+        size, failures = BATCH, 0
         while True:
             chosen: dict[str, str] = {}
             try:
                 learned.extend(self._read(exchange, chosen, asked, size, take=take))
-            except LimitExceeded:
-                # One log that is too large must not keep the others out: halve until it stands alone.
-                if not chosen:
+            except RemoteError as error:
+                too_large = isinstance(error, LimitExceeded)
+                failures += not too_large
+                # A log that is too large, or broken over there, must not keep the others out.
+                if not chosen or failures > FAILURES:
                     raise
                 if len(chosen) > 1:
                     size = len(chosen) // 2
                     continue
-                learned.extend(self._held(chosen))
+                learned.extend(self._held(chosen, "limit" if too_large else "peer"))
             if not chosen:
                 return learned
             asked.update(chosen.items())
@@ -108,16 +95,17 @@ class Syncer:
             offer = self._offer(chosen, fetched)
             return self._ledger.ingest(offer) if take else self._ledger.judge(offer)
 
-    def _held(self, chosen: Mapping[str, str]) -> Report:
+    def _held(self, chosen: Mapping[str, str], reason: str) -> Report:
         passed_over = Report()
         for ref in filter(None, (parse_ref(self._store.prefix, name) for name in chosen)):
-            passed_over.add(ref.what, ref.id, report.HELD, "limit")
+            passed_over.add(ref.what, ref.id, report.HELD, reason)
         return passed_over
 
     def _choose(
         self, theirs: Mapping[str, str], asked: set[tuple[str, str]], size: int, *, only_ours: bool
     ) -> dict[str, str]:
         ours = self._store.refs()
+        forked = {ref.id for name in ours if (ref := parse_ref(self._store.prefix, name)) and ref.kind == "fork"}
         names = {name: parse_ref(self._store.prefix, name) for name in theirs}
         changed = [
             (_ORDER[ref.kind], name)
@@ -126,6 +114,8 @@ class Syncer:
             and ref.kind != "genesis"
             and ours.get(name) != theirs[name]
             and (name in ours or not only_ours)
+            # Where a log forks at its very beginning nothing is kept: what stands there cannot add to it.
+            and not (ref.kind in ("log", "body") and ref.id in forked and name not in ours)
             and (name, theirs[name]) not in asked
         ]
         return {name: theirs[name] for _, name in sorted(changed)[:size]}
@@ -135,7 +125,9 @@ class Syncer:
         for name in chosen:
             tip = self._store.repository.ref(name)
             if tip is not None:
-                found += (tip, *self._store.repository.commit(tip).parents)
+                commit = self._store.repository.commit(tip)
+                # A commit without parents has no history to count by; its tree says what we have of it.
+                found += (tip, *(commit.parents or (commit.tree,)))
         return tuple(found)
 
     def _offer(self, chosen: Mapping[str, str], fetched: Fetched) -> Offer:

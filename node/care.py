@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from beads import fold
 from beads.errors import BeadsError
-from beads.git_store import GitStore
 from beads.ledger import FOREVER_MS, Ledger
 from beads.op import Op
 from beads.verify import START, Verifier
@@ -103,7 +102,7 @@ def _commons(home: Home, commons: str, *, fix: bool) -> Iterator[Finding]:
 
 
 def _packing(home: Home, commons: str, *, fix: bool) -> Iterator[Finding]:
-    store = GitStore(home.commons_folder(commons) / "repo.git")
+    store = wiring.open_store(home, commons)
     try:
         due = store.repository.wants_packing()
         if due and fix:

@@ -7,12 +7,11 @@ from typing import NamedTuple, Self
 
 from beads import checkpoints
 from beads.errors import NotFound, RemoteError
-from beads.git_store import GitStore
 from beads.index import Index
 from beads.ledger import Author, Draft, Ledger
+from beads.limits import Patience
 from beads.op import Op
-from beads.remote import GitRemote, Limits
-from beads.sync import Exchange, Syncer
+from beads.report import Exchange
 from node import wiring
 from node.home import Home, Peer
 from stamps.sheet import EarnedStamp
@@ -20,7 +19,7 @@ from wanted import board, policy, portable, view
 from wanted.item import Evidence, Terms
 from wanted.view import ItemView
 
-QUICK = Limits(connect_s=3.0, total_s=20.0)
+QUICK = Patience(connect_s=3.0, total_s=20.0)
 """Before and after a verb: a peer that is down must not make people wait."""
 TITLE_LENGTH = 120
 
@@ -211,23 +210,21 @@ class Commons:
 
     # -- peers -------------------------------------------------------------------------------------------------
 
-    def sync_with(self, peer: Peer, timing: Limits, *, pull: bool = True, push: bool = True) -> Exchange:
+    def sync_with(self, peer: Peer, patience: Patience, *, pull: bool = True, push: bool = True) -> Exchange:
         """Sync with one peer.
 
         Raises:
             RemoteError: It cannot be reached or misbehaves as a whole.
         """
-        store = self.ledger.store
-        assert isinstance(store, GitStore)
-        syncer = Syncer(self.ledger, store, GitRemote(peer.url, timing))
+        syncer = wiring.syncer(self.ledger, peer.url, patience)
         return syncer.sync(pull=pull and peer.pull, push=push and peer.push)
 
-    def sync(self, timing: Limits = QUICK, *, pull: bool = True, push: bool = True) -> list[PeerResult]:
+    def sync(self, patience: Patience = QUICK, *, pull: bool = True, push: bool = True) -> list[PeerResult]:
         """Sync with every peer; one that fails does not keep the others waiting for good."""
         results: list[PeerResult] = []
         for peer in self.home.peers(self.id):
             try:
-                results.append(PeerResult(peer, self.sync_with(peer, timing, pull=pull, push=push)))
+                results.append(PeerResult(peer, self.sync_with(peer, patience, pull=pull, push=push)))
             except RemoteError as error:
                 results.append(PeerResult(peer, None, str(error)))
         return results

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from beads.repository import git_environment
+from node import wiring
 from node.errors import NodeError
 
 SECONDS = 40.0
@@ -117,8 +117,8 @@ class Story:
     def git(self, *arguments: str) -> str:
         """Run git and return what it printed."""
         done = subprocess.run(
-            ["git", *arguments], env=git_environment() | _IDENTITY, cwd=self.folder, capture_output=True, text=True,
-            check=False, timeout=SECONDS,
+            ["git", *arguments], env=wiring.git_environment() | _IDENTITY, cwd=self.folder,
+            capture_output=True, text=True, check=False, timeout=SECONDS,
         )  # fmt: skip
         if done.returncode:
             raise StepFailed(f"git {arguments[0]}: {done.stderr.strip()}")

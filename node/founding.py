@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -9,17 +10,18 @@ import msgspec
 import urllib3
 
 from beads import genesis, ids
+from beads.address import check_url
 from beads.errors import InvalidGenesis, NotFound, RemoteError
 from beads.genesis import Genesis, Parent
-from beads.git_store import GitStore
-from beads.remote import GitRemote, Limits, check_url
-from beads.sync import Exchange, Founding, fetch_founding
+from beads.limits import Patience
+from beads.report import Exchange
+from beads.sync import Founding, fetch_founding
 from node import wiring
 from node.commons import Commons
 from node.home import Home, Peer
 from stamps.encoding import b64u_encode
 
-FIRST_SYNC = Limits(connect_s=10.0, total_s=1800.0)
+FIRST_SYNC = Patience(connect_s=10.0, total_s=1800.0)
 LISTING_BYTES = 1 << 20
 
 
@@ -63,7 +65,7 @@ def join(home: Home, url: str, say: Callable[[str], None]) -> Joined:
         NotFound: It holds no commons, or several.
     """
     address, wanted = resolve(url)
-    founding = fetch_founding(GitRemote(address), wanted)
+    founding = fetch_founding(wiring.remote(address, FIRST_SYNC), wanted)
     commons = ids.commons_id(founding.genesis)
     if wanted is not None and commons != wanted:
         raise InvalidGenesis("the genesis offered is not that of the commons asked for")
@@ -88,16 +90,13 @@ def fork(home: Home, parent: str, name: str) -> Forked:
         InvalidGenesis: The name is outside the protocol.
     """
     with Commons(home, parent) as source:
-        store = source.ledger.store
-        assert isinstance(store, GitStore)
         cut = cut_of(source)
         raw = genesis.build(
             name=name, salt=b64u_encode(wiring.salt()), created=wiring.now_ms(), delegates=(home.key_log().scid,),
             parent=Parent(parent, sha256(cut).hexdigest()),
         )  # fmt: skip
-        founding = Founding(raw, cut)
-        commons = _settle_down(home, founding)
-        heir = GitStore(home.commons_folder(commons) / "repo.git")
+        commons = _settle_down(home, Founding(raw, cut))
+        store, heir = wiring.store_of(source.ledger), wiring.open_store(home, commons)
         try:
             heir.repository.inherit(store.repository, store.prefix)
         finally:
@@ -120,7 +119,7 @@ def resolve(url: str) -> tuple[str, str | None]:
         RemoteError: It is no address.
         NotFound: The node serves none or several.
     """
-    address = check_url(url).rstrip("/")
+    address = check_url(url, str(Path.cwd())).rstrip("/")
     last = address.rsplit("/", 1)[-1]
     if ids.COMMONS_ID.fullmatch(last):
         return address, last
@@ -145,8 +144,7 @@ def _only_commons(address: str) -> tuple[str, str]:
 
 
 def _settle_down(home: Home, founding: Founding) -> str:
-    commons = ids.commons_id(founding.genesis)
-    GitStore.create(home.commons_folder(commons) / "repo.git", founding.genesis, founding.cut).close()
+    commons = wiring.found(home, founding.genesis, founding.cut)
     if not genesis.parse(founding.genesis).private:
         home.set_default(commons)
     return commons
@@ -160,7 +158,7 @@ def _check_cut(parsed: Genesis, founding: Founding) -> None:
 
 
 def _follow_parent(home: Home, address: str, parent: Parent) -> None:
-    founding = fetch_founding(GitRemote(address), parent.commons)
+    founding = fetch_founding(wiring.remote(address, FIRST_SYNC), parent.commons)
     chosen = home.choose(None)
     _settle_down(home, founding)
     home.set_default(chosen)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from beads import errors as beads_errors
-from beads import genesis, ids
-from beads.git_store import GitStore
+from beads import genesis
 from beads.ledger import Author, Draft, Ledger
 from node import wiring
 from node.commons import Commons
@@ -42,10 +41,9 @@ def private_ledger(home: Home) -> str:
         name="private ledger", salt=b64u_encode(wiring.salt()), created=wiring.now_ms(), delegates=(keys.scid,),
         private=True,
     )  # fmt: skip
-    store = GitStore.create(home.commons_folder(ids.commons_id(raw)) / "repo.git", raw)
-    store.close()
-    home.set_ledger(store.commons)
-    return store.commons
+    commons = wiring.found(home, raw)
+    home.set_ledger(commons)
+    return commons
 
 
 class LedgerAdapter:

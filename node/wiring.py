@@ -4,16 +4,23 @@ import getpass
 import os
 import sys
 import time
+from typing import TYPE_CHECKING, cast
 
-from beads import genesis
+from beads import files, genesis, ids
 from beads.database import Sqlite
 from beads.index import Index
 from beads.ledger import Author, Ledger, author_of
+from beads.limits import Patience
 from beads.projection import BEADS
 from node.home import Home
 from stamps.errors import PassphraseNeeded
 from wanted.ops.table import BOARD
 from wanted.projection import ACTORS, ITEMS
+
+if TYPE_CHECKING:
+    from beads.git_store import GitStore
+    from beads.remote import GitRemote
+    from beads.sync import Syncer
 
 PROJECTIONS = (BEADS, ITEMS, ACTORS)
 
@@ -28,14 +35,49 @@ def salt() -> bytes:
     return os.urandom(16)
 
 
-def open_ledger(home: Home, commons: str) -> Ledger:
-    """Open a commons for reading and writing, its index up to date."""
+def open_store(home: Home, commons: str) -> "GitStore":
+    """Open the repository of a commons."""
     # dulwich takes a third of a cold verb's time; verbs that only read the index never come here.
     from beads.git_store import GitStore  # noqa: PLC0415
 
-    folder = home.commons_folder(commons)
-    store = GitStore(folder / "repo.git")
-    database = Sqlite(folder / "index.sqlite")
+    return GitStore(home.commons_folder(commons) / "repo.git")
+
+
+def found(home: Home, genesis_raw: bytes, cut: bytes | None = None) -> str:
+    """Make the repository of a commons, if there is none yet; return the commons' id."""
+    # Start-up time: see `open_store`.
+    from beads.git_store import GitStore  # noqa: PLC0415
+
+    commons = ids.commons_id(genesis_raw)
+    GitStore.create(home.commons_folder(commons) / "repo.git", genesis_raw, cut).close()
+    return commons
+
+
+def remote(url: str, patience: Patience) -> "GitRemote":
+    """Name a git repository elsewhere."""
+    # Start-up time: HTTP is imported by verbs that have a peer to talk to, and by no others.
+    from beads.remote import GitRemote  # noqa: PLC0415
+
+    return GitRemote(url, patience)
+
+
+def syncer(ledger: Ledger, url: str, patience: Patience) -> "Syncer":
+    """Pair a ledger that `open_ledger` made with a peer."""
+    # Start-up time: see `remote`.
+    from beads.sync import Syncer  # noqa: PLC0415
+
+    return Syncer(ledger, store_of(ledger), remote(url, patience))
+
+
+def store_of(ledger: Ledger) -> "GitStore":
+    """Return the repository under a ledger that `open_ledger` made."""
+    return cast("GitStore", ledger.store)
+
+
+def open_ledger(home: Home, commons: str) -> Ledger:
+    """Open a commons for reading and writing, its index up to date."""
+    store = open_store(home, commons)
+    database = Sqlite(home.commons_folder(commons) / "index.sqlite")
 
     def index(ledger: Ledger) -> Index:
         return Index(database, ledger.commons, ledger.genesis, BOARD, PROJECTIONS, ledger.may_assert)
@@ -58,6 +100,11 @@ def open_index(home: Home, commons: str) -> Index:
     return open_ledger(home, commons).index
 
 
+def git_environment() -> dict[str, str]:
+    """Return an environment in which git reads no configuration but the repository's and asks nobody."""
+    return files.git_environment()
+
+
 def author(home: Home, by: str | None = None) -> Author:
     """Return the home's owner, ready to sign; asks for the passphrase on a terminal, or takes WL_PASSPHRASE."""
     return author_of(home.key_log(), home.device_key(_passphrase), by)
@@ -74,10 +121,7 @@ def _passphrase() -> bytes:
 
 def generation(home: Home, commons: str) -> str:
     """Return the token of a commons' store: it differs after any write by any process."""
-    try:
-        return (home.commons_folder(commons) / "repo.git" / "wl-generation").read_text()
-    except FileNotFoundError:
-        return ""
+    return files.read_generation(home.commons_folder(commons) / "repo.git")
 
 
 def _no_new_logs(actor: str, key: str) -> bool:

@@ -21,7 +21,7 @@ FLOORS = ("stamps", "beads", "wanted", "town", "node")
 # Law 3: modules that touch the world (⚡). A name that ends in a dot stands for all modules below it.
 IO = (
     "stamps.keyring",
-    "beads.alchemy", "beads.database", "beads.git_store", "beads.index", "beads.remote", "beads.repository",
+    "beads.alchemy", "beads.database", "beads.files", "beads.git_store", "beads.remote", "beads.repository",
     "town.context", "town.decisions", "town.drivers.", "town.refinery", "town.rig", "town.runtime_state",
     "town.script_agent", "town.supervisor", "town.town",
     "node.",
@@ -31,18 +31,11 @@ PURE = ("node", "node.errors", "node.web.readme")
 
 # Law 2: who may name another floor's I/O modules besides node.wiring, and why.
 NAMES_CONCRETE_THINGS = {
-    ("node.commons", "beads.git_store"): "sync and the board page are about git, whatever the store behind a ledger is",
-    ("node.commons", "beads.index"): "for annotations: the index is what every read goes through",
-    ("node.commons", "beads.remote"): "sync is with a remote, by address",
-    ("node.commons", "beads.repository"): "writes the board page",
-    ("node.home", "beads.repository"): "write_file, the one durable replacement of a file",
+    ("node.home", "beads.files"): "write_file, the one durable replacement of a file",
+    ("node.http.keeper", "beads.files"): "write_file, for the owner's token",
     ("node.home", "stamps.keyring"): "the owner's keys are files of the home",
-    ("node.http.git", "beads.git_store"): "serves the repository itself",
-    ("node.http.git", "beads.repository"): "serves the repository itself",
-    ("node.http.keeper", "beads.git_store"): "packs repositories off the write path",
-    ("node.http.keeper", "beads.repository"): "watches generations and packs repositories",
-    # The ledger is pure but for its index, which it is built around; these read it.
-    ("wanted.portable", "beads.index"): "",
+    ("node.townhall", "town.town"): "the town's façade is what a node opens",
+    ("node.cli.gt_verbs", "town.town"): "for annotations, and to install one",
 }
 
 WORLD = frozenset(
@@ -56,7 +49,8 @@ WORLD = frozenset(
 TOUCHES = frozenset(
     (
         "cwd", "exists", "expanduser", "fromtimestamp", "home", "is_dir", "is_file", "iterdir", "mkdir", "now",
-        "read_bytes", "read_text", "rglob", "rmdir", "today", "unlink", "urandom", "utcnow", "write_bytes", "write_text",
+        "read_bytes", "read_text", "rglob", "rmdir", "today", "unlink", "urandom", "utcnow", "write_bytes",
+        "write_text",
     )
 )  # fmt: skip
 TOUCHING_BUILTINS = frozenset(("open", "input", "print", "exec", "eval", "breakpoint", "__import__"))
@@ -71,7 +65,8 @@ MAKES_A_VALUE = frozenset(
         "bytes", "dict", "dict.fromkeys", "enumerate", "field", "frozenset", "get_args", "len", "object", "property",
         "range", "re.compile", "sorted", "tuple", "zip", "msgspec.Meta", "msgspec.field", "msgspec.json.Decoder",
         "msgspec.json.Encoder", "dataclass", "name.startswith", "_row", "_want", "click.Path", "click.Choice",
-        "click.group", "click.option", "click.argument", "click.command",
+        "click.group", "click.option", "click.argument", "click.command", "click.version_option", "click.IntRange",
+        "verb", "logging.getLogger", "datetime", "_KINDS.items", "', '.join", "cast",
     )
 )  # fmt: skip
 MUTATORS = frozenset(

@@ -197,6 +197,14 @@ def _members_of(name: str, cell: str) -> str:
     return cell + terms
 
 
+@pytest.mark.parametrize("name", sorted(BOARD.types))
+def test_the_table_of_phases_has_every_type_in_its_phase(name: str) -> None:
+    phase = BOARD.types[name].phase
+    (row,) = re.findall(rf"^\| {int(phase)} {phase.name.lower()} \|(.*)\|.*\|$", PAGE.read_text(), re.MULTILINE)
+    said = f"`{name}`" in row or f"`{name.removeprefix('wanted.')}`" in row
+    assert said or "all others" in row
+
+
 @pytest.mark.parametrize("row", lifecycle.TRANSITIONS, ids=str)
 def test_the_table_of_the_lifecycle_has_every_row_of_the_code(row: lifecycle.Transition) -> None:
     lines = [line for line in PAGE.read_text().splitlines() if line.startswith(f"| `{row.op}` |")]

@@ -13,6 +13,7 @@ import msgspec
 
 from beads import body, genesis, gitobject, ids, limits, op, segment
 from beads.database import Sqlite
+from beads.files import git_environment
 from beads.git_store import GitStore
 from beads.gitobject import GitObject, TreeEntry
 from beads.index import Index
@@ -21,7 +22,6 @@ from beads.memory_store import MemoryStore
 from beads.op import Line, Op
 from beads.projection import BEADS
 from beads.remote import GitRemote
-from beads.repository import git_environment
 from beads.store import Store
 from beads.sync import Syncer
 from stamps import canon, dataintegrity, envelope, keylog, webvh

@@ -10,7 +10,7 @@ import click
 from beads.errors import ConflictError
 from beads.ledger import Draft, Ledger
 from node import townhall, wiring
-from node.cli.common import Output, verb
+from node.cli.common import Output, Verbs, verb
 from node.cli.wl_identity import ensure_identity
 from node.errors import Usage
 from node.home import Home, locate
@@ -114,11 +114,6 @@ def close(output: Output, bead: str, reason: str) -> None:
     )
 
 
-@click.group()
-def dep() -> None:
-    """What a bead waits for."""
-
-
 @verb(name="add")
 @click.argument("bead")
 @click.argument("on")
@@ -170,5 +165,4 @@ def _reaches(ledger: Ledger, start: str, goal: str) -> bool:
     return False
 
 
-for each in (dep_add, dep_remove):
-    dep.add_command(each)
+dep = Verbs("dep", "What a bead waits for.", dep_add, dep_remove)

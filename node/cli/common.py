@@ -47,6 +47,13 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, _, text) in self._verbs.items()])
 
 
+class Verbs(click.Group):
+    """A verb that has verbs of its own, put together from them."""
+
+    def __init__(self, name: str, text: str, *verbs: click.Command) -> None:
+        super().__init__(name, help=text, commands=list(verbs))
+
+
 @dataclass(frozen=True)
 class Output:
     """How to answer: JSON, or text with hints on a terminal.

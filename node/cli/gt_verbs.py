@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from node import townhall
-from node.cli.common import Output, table, verb
+from node.cli.common import Output, Verbs, table, verb
 from node.cli.wl_identity import ensure_identity
 from node.errors import Usage
 from node.home import Home, locate
@@ -60,11 +60,6 @@ def install(output: Output, name: str, max_polecats: int) -> None:
     )
 
 
-@click.group()
-def rig() -> None:
-    """Repositories the town works on."""
-
-
 @verb(name="add")
 @click.argument("name")
 @click.argument("url")
@@ -103,10 +98,6 @@ def rig_list(output: Output) -> None:
         table(rows, 4) or "No rigs yet.",
         ["gt rig add NAME URL --gate COMMAND"] if not rows else (),
     )
-
-
-rig.add_command(rig_add)
-rig.add_command(rig_list)
 
 
 @verb()
@@ -211,11 +202,6 @@ def done(output: Output, summary: str) -> None:
     )
 
 
-@click.group()
-def mq() -> None:
-    """The merge queue."""
-
-
 @verb(name="list")
 @click.argument("rig_name", metavar="RIG", required=False)
 def mq_list(output: Output, rig_name: str | None) -> None:
@@ -244,5 +230,5 @@ def mq_reject(output: Output, bead: str, reason: str) -> None:
     output.result({"bead": bead_json(back)}, f"Bead {back.short} goes back to {back.assignee}.")
 
 
-for each in (mq_list, mq_retry, mq_reject):
-    mq.add_command(each)
+rig = Verbs("rig", "Repositories the town works on.", rig_add, rig_list)
+mq = Verbs("mq", "The merge queue.", mq_list, mq_retry, mq_reject)

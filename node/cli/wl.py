@@ -25,7 +25,7 @@ VERBS = {
     "sheet": ("node.cli.wl_sheet", "sheet", "Character sheets: show, export, verify."),
     "peer": ("node.cli.wl_peers", "peer", "With whom this node syncs: add, list, remove."),
     "sync": ("node.cli.wl_peers", "sync", "Pull from and push to the peers."),
-    "serve": ("node.cli.wl_peers", "serve", "Serve git, pages and news to others."),
+    "serve": ("node.cli.wl_serve", "serve", "Serve git, pages and news to others."),
     "fork": ("node.cli.wl_commons", "fork", "Found a commons that inherits this one's history."),
     "init": ("node.cli.wl_identity", "init", "Make an identity (create and join do it too)."),
     "verify": ("node.cli.wl_care", "verify", "Check every signature and chain again, from git."),

@@ -1,24 +1,16 @@
 """wl peer, sync, serve: this node and the others."""
 
-import sys
 import time
+from pathlib import Path
 
 import click
 
-from beads.remote import check_url
-from node import wiring
-from node.cli.common import Output, commons_option, table, verb
+from beads.address import check_url
+from node.cli.common import Output, Verbs, commons_option, table, verb
 from node.commons import Commons, PeerResult
 from node.errors import PEER
 from node.founding import FIRST_SYNC
 from node.home import Home, Peer, locate
-from node.http.app import listen
-from node.http.app import serve as answer
-
-
-@click.group()
-def peer() -> None:
-    """With whom this node syncs."""
 
 
 @verb()
@@ -29,7 +21,7 @@ def peer() -> None:
 def add(output: Output, url: str, commons: str | None, pull_only: bool, push_only: bool) -> None:
     """Add a peer: a node's address, or any git repository."""
     home = Home(locate())
-    address = check_url(url)
+    address = check_url(url, str(Path.cwd()))
     home.add_peer(home.choose(commons), Peer(address, pull=not push_only, push=not pull_only))
     output.result({"peer": address}, f"Added {address}.", ["wl sync"])
 
@@ -54,12 +46,8 @@ def list_(output: Output, commons: str | None) -> None:
 def remove(output: Output, url: str, commons: str | None) -> None:
     """Take a peer off the list; what came from it stays, being verified."""
     home = Home(locate())
-    home.remove_peer(home.choose(commons), url if url.startswith("http") else check_url(url))
+    home.remove_peer(home.choose(commons), url if url.startswith("http") else check_url(url, str(Path.cwd())))
     output.result({"removed": url}, f"Removed {url}.")
-
-
-for each in (add, list_, remove):
-    peer.add_command(each)
 
 
 @verb()
@@ -71,7 +59,7 @@ def sync(output: Output, commons: str | None, only: str | None) -> None:
     with Commons(home, home.choose(commons)) as ours:
         began = time.monotonic()
         if only:
-            chosen = Peer(check_url(only))
+            chosen = Peer(check_url(only, str(Path.cwd())))
             results = [PeerResult(chosen, ours.sync_with(chosen, FIRST_SYNC))]
         else:
             results = ours.sync(FIRST_SYNC)
@@ -109,22 +97,4 @@ def _lines(result: PeerResult) -> list[str]:
     return lines + [f"  refused {name}: {reason}" for name, reason in done.refused.items()]
 
 
-@verb()
-@click.option("--host", help="Address to listen on; 127.0.0.1 unless config.toml says otherwise.")
-@click.option("--port", type=click.IntRange(0, 65535), help="0 takes any free one.")
-def serve(output: Output, host: str | None, port: int | None) -> None:
-    """Serve git, pages and news to others, and settle claims as the home of what was posted here."""
-    home = Home(locate())
-    settings = home.config.serve
-    if home.exists:
-        wiring.author(home)  # asks for the passphrase now, not when a claim comes in
-    sock = listen(host or settings.host, settings.port if port is None else port)
-    name, number = sock.getsockname()[:2]
-    base = f"http://{f'[{name}]' if ':' in name else name}:{number}"
-    public = {c: g.name for c, g in home.commons().items() if not g.private}
-    output.result(
-        {"url": base, "commons": [{"id": c, "name": n, "git": f"{base}/git/{c}"} for c, n in public.items()]},
-        [f"Serving at {base}/ (stop with Ctrl-C)", *(f"  {n}: wl join {base}/git/{c}" for c, n in public.items())],
-    )
-    sys.stdout.flush()
-    answer(home, sock, settings.names)
+peer = Verbs("peer", "With whom this node syncs.", add, list_, remove)

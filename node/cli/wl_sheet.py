@@ -6,16 +6,11 @@ from pathlib import Path
 import click
 
 from node import present, wiring
-from node.cli.common import Output, offline_option, verb
+from node.cli.common import Output, Verbs, offline_option, verb
 from node.commons import Commons, earned, find_actor
 from node.home import Home, locate
 from stamps import sheet as sheets
 from wanted import portable
-
-
-@click.group()
-def sheet() -> None:
-    """Character sheets: show, export, verify."""
 
 
 @verb()
@@ -78,5 +73,4 @@ def verify(output: Output, file: Path) -> None:
     )
 
 
-for each in (show, export, verify):
-    sheet.add_command(each)
+sheet = Verbs("sheet", "Character sheets: show, export, verify.", show, export, verify)

@@ -19,10 +19,8 @@ from starlette.routing import Route
 
 from beads import limits
 from beads.errors import BeadsError, RemoteError
-from beads.git_store import GitStore
 from beads.pack import USUAL, Pack
 from beads.receive import NOTHING, Answer, Command, receive
-from beads.repository import git_environment
 from node import wiring
 from node.http.keeper import Keeper
 from node.http.limits import TooLarge, TooSlow, spool
@@ -56,7 +54,7 @@ async def advertise(request: Request) -> Response:
         return PlainTextResponse("only git's smart protocol is served here\n", 403)
     kind = f"application/x-{service}-advertisement"
     if service == "git-receive-pack":
-        refs = await run_in_threadpool(_refs, path)
+        refs = await run_in_threadpool(_refs, keeper, request.path_params["commons"])
         return Response(_preamble(service) + b"".join(_advertised(refs)), media_type=kind, headers=_CACHE)
     await run_in_threadpool(keeper.publish_board, request.path_params["commons"])
     body = _upload_pack(path, _protocol(request), None, "--advertise-refs")
@@ -111,7 +109,7 @@ async def _upload_pack(path: Path, protocol: str, body: IO[bytes] | None, *optio
         "git", "upload-pack", "--stateless-rpc", *options, str(path),
         stdin=body if body is not None else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env=git_environment() | ({"GIT_PROTOCOL": protocol} if protocol else {}), limit=1 << 18,
+        env=wiring.git_environment() | ({"GIT_PROTOCOL": protocol} if protocol else {}), limit=1 << 18,
     )  # fmt: skip
     assert child.stdout is not None
     try:
@@ -141,8 +139,8 @@ def _protocol(request: Request) -> str:
 # -- push ------------------------------------------------------------------------------------------------------
 
 
-def _refs(path: Path) -> dict[str, str]:
-    store = GitStore(path)
+def _refs(keeper: Keeper, commons: str) -> dict[str, str]:
+    store = wiring.open_store(keeper.home, commons)
     try:
         return store.refs()
     finally:
@@ -168,8 +166,7 @@ def _receive(keeper: Keeper, commons: str, body: IO[bytes]) -> bytes:
         return b""
     ledger = wiring.open_ledger(keeper.home, commons)
     try:
-        store = ledger.store
-        assert isinstance(store, GitStore)
+        store = wiring.store_of(ledger)
         received = Pack(raw[at:], store.repository.get, USUAL) if at < size else None
         return _report(receive(ledger, store, commands, received))
     except RemoteError as error:

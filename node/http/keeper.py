@@ -17,10 +17,10 @@ import urllib3
 from starlette.concurrency import run_in_threadpool
 
 from beads.errors import BeadsError
-from beads.files import read_generation, write_file
-from beads.git_store import BOARD, GitStore
+from beads.files import write_file
 from beads.gitobject import BLOB, FILE_MODE, TreeEntry, commit, make, tree
 from beads.index import Index
+from beads.segment import BOARD
 from node import wiring
 from node.commons import Commons
 from node.home import Home, Peer
@@ -91,7 +91,7 @@ class Keeper:
         if self._boards.get(commons) == generation:
             return
         text = readme.render(self.home.commons()[commons].name, commons, self.index(commons))
-        store = GitStore(self.home.commons_folder(commons) / "repo.git")
+        store = wiring.open_store(self.home, commons)
         try:
             blob = make(BLOB, text.encode())
             root = tree([TreeEntry("README.md", FILE_MODE, blob.id)])
@@ -184,7 +184,7 @@ class Keeper:
                 ours.checkpoint()
 
     def _tidy(self, commons: str) -> None:
-        store = GitStore(self.home.commons_folder(commons) / "repo.git")
+        store = wiring.open_store(self.home, commons)
         try:
             if store.repository.wants_packing():
                 store.repository.pack()
@@ -199,7 +199,7 @@ class Keeper:
             log.warning("%s: %s", commons[:16], error)
 
     def _generation(self, commons: str) -> str:
-        return read_generation(self.home.commons_folder(commons) / "repo.git")
+        return wiring.generation(self.home, commons)
 
     # -- listening ---------------------------------------------------------------------------------------------
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from beads.errors import ConflictError, NotFound
+from beads.files import git_environment
 from beads.git_store import GitStore
 from beads.memory_store import MemoryStore
 from beads.op import Head, Line
-from beads.repository import git_environment
 from beads.store import Changes, Store
 from tests.world import Chain, actor, found, git, prose, unsigned
 
@@ -212,6 +212,15 @@ def test_a_fork_takes_the_kept_chain_back_and_keeps_both_branches(store: Store, 
     assert store.head(LOG) == (Head(at - 1, LINES[at - 1].id) if at else None)
     assert store.branches(LOG) == [raw(each) for each in sorted([ours, theirs], key=lambda lines: lines[0].id)]
     assert store.logs() == [LOG]
+
+
+def test_the_words_of_what_is_taken_back_go_with_it(store: Store) -> None:
+    bodies = {seq: f"body {seq}".encode() for seq in (0, 4, 5, 70)}
+    apply(store, Changes(lines={LOG: LINES[:80]}, bodies={LOG: bodies}))
+    apply(store, Changes(rewinds={LOG: 5}, branches={LOG: [LINES[5:80], branch(5, 1, "x")]}))
+    assert list(store.bodies(LOG)) == [(0, b"body 0"), (4, b"body 4")]
+    apply(store, Changes(rewinds={LOG: 0}, branches={LOG: [LINES[:80], branch(0, 1, "x")]}))
+    assert list(store.bodies(LOG)) == []
 
 
 def test_branches_are_replaced_as_a_whole(store: Store) -> None:

@@ -8,10 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from beads.address import check_url
 from beads.errors import LimitExceeded, RemoteError
-from beads.remote import GitRemote, Limits, Wanted, check_url
+from beads.limits import Patience
+from beads.remote import GitRemote, Wanted
 
-HURRY = Limits(connect_s=0.5, total_s=1.5)
+HURRY = Patience(connect_s=0.5, total_s=1.5)
 ADVERT = b"001e# service=git-upload-pack\n0000"
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -47,7 +49,7 @@ def server(answer: Answer) -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-def read(url: str, timing: Limits = HURRY) -> None:
+def read(url: str, timing: Patience = HURRY) -> None:
     with GitRemote(url, timing).fetch(lambda _: Wanted((), ()), lambda _: None):
         pass
 
@@ -113,7 +115,7 @@ def test_an_advertisement_without_end_is_cut_off() -> None:
             handler.wfile.write(packet)
 
     with server(flood) as (url, _), pytest.raises(LimitExceeded):
-        read(f"{url}/git/x", Limits(5, 30))
+        read(f"{url}/git/x", Patience(5, 30))
 
 
 @pytest.mark.parametrize(
@@ -151,4 +153,4 @@ def test_an_address_that_is_a_trick_is_refused(url: str) -> None:
 def test_addresses_take_one_form() -> None:
     assert check_url("git@host:team/x.git") == "ssh://git@host/team/x.git"
     assert check_url("http://host/git/x") == "http://host/git/x"
-    assert check_url("relative/path").startswith("/")
+    assert check_url("relative/../path", "/home/me") == "/home/me/path"

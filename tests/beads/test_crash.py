@@ -1,0 +1,263 @@
+"""Kill -9, two writers, a torn index, a full disk: the next to open finds every log whole, and loses nothing."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from beads.database import Sqlite
+from beads.errors import DamagedIndex
+from beads.ledger import Ledger
+from tests.beads import crash_driver
+from tests.beads.crash_driver import ALICE, BOB, GENESIS, WORKS, drop_index, first_of_alice, offered, prepare
+from tests.wanted.test_fold_property import dump
+from tests.world import create, git, git_ledger, ledger_over, memory_ledger, said, store_of, write
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base") / "node"
+    prepare(folder)
+    return folder
+
+
+@pytest.fixture
+def node(base: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(base, tmp_path / "node"))
+
+
+def drive(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", crash_driver.__name__, *arguments], cwd=ROOT, stderr=subprocess.PIPE)
+
+
+def finished(process: subprocess.Popen[bytes]) -> None:
+    _, said = process.communicate()
+    assert process.returncode == 0, said.decode()
+
+
+def opened(folder: Path) -> Ledger:
+    """Open a node as the next process would; hold its index against one that is built anew."""
+    ledger = git_ledger(GENESIS, folder)
+    assert ledger.refresh().outcomes == []
+    anew = ledger_over(ledger.store)
+    assert anew.refresh().outcomes == []
+    assert dump(anew) == dump(ledger)
+    anew.index.database.close()
+    return ledger
+
+
+def whole(ledger: Ledger) -> None:
+    """Every log verifies from the first line to the last, and git finds nothing wrong."""
+    reader = memory_ledger(GENESIS)
+    assert reader.ingest(said(ledger.store)).troubles == []
+    assert reader.index.state_hash() == ledger.index.state_hash()
+    reader.close()
+    assert git(store_of(ledger).repository.path, "fsck", "--strict", "--no-dangling") == b""
+
+
+AGAIN: dict[str, Callable[[Path], None]] = {name: WORKS[name] for name in ("ingest", "fork", "rebuild")}
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_a_process_killed_at_any_step_leaves_every_log_whole(base: Path, tmp_path: Path, name: str) -> None:
+    finished(drive(str(base), str(tmp_path), name))
+    done = opened(tmp_path / "whole")
+    before = git_ledger(GENESIS, base)
+    lengths = {log: {len(before.store.lines(log)), len(done.store.lines(log))} for log in done.store.logs()}
+    killed = sorted((path for path in tmp_path.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+    assert len(killed) > 4
+    for folder in killed:
+        ledger = opened(folder)
+        for log in done.store.logs():
+            assert len(ledger.store.lines(log)) in lengths[log], folder.name
+        whole(ledger)
+        if name in AGAIN:
+            ledger.close()
+            WORKS[name](folder)
+            ledger = opened(folder)
+            assert store_of(ledger).refs() == store_of(done).refs(), folder.name
+            assert dump(ledger) == dump(done)
+        if name == "erase":
+            erased = ledger.index.is_erased(ALICE.actor, first_of_alice(ledger))
+            assert (ledger.store.body(ALICE.log(ledger.commons), 5) is None) == erased
+        (written,) = write(ledger, ALICE, create("life goes on"))
+        assert ledger.index.prose(written.id) == {"title": "life goes on"}
+        ledger.close()
+    done.close()
+    before.close()
+
+
+def test_two_processes_that_write_one_log_at_once_both_survive(node: Path) -> None:
+    writers = [drive("turns", str(node), "40") for _ in range(2)]
+    for writer in writers:
+        finished(writer)
+    ledger = opened(node)
+    lines = ledger.store.lines(ALICE.log(ledger.commons))
+    assert len(lines) == 63 + 2 * 40
+    whole(ledger)
+    ledger.close()
+
+
+def test_an_open_ledger_sees_what_another_process_wrote(node: Path) -> None:
+    ledger = git_ledger(GENESIS, node)
+    ledger.refresh()
+    finished(drive("turns", str(node), "3"))
+    ledger.refresh()
+    end = ledger.index.heads()[ALICE.log(ledger.commons)]
+    assert end.seq == 62 + 3
+    assert ledger.refresh().outcomes == []
+    ledger.close()
+
+
+# -- a torn index --------------------------------------------------------------------------------------------------
+
+
+def cut(share: float) -> Callable[[Path], None]:
+    def damage(file: Path) -> None:
+        with file.open("r+b") as handle:
+            handle.truncate(int(file.stat().st_size * share))
+
+    return damage
+
+
+def fill(start: float, length: int, byte: bytes) -> Callable[[Path], None]:
+    def damage(file: Path) -> None:
+        with file.open("r+b") as handle:
+            handle.seek(int(file.stat().st_size * start) // 4096 * 4096)
+            handle.write(byte * length)
+
+    return damage
+
+
+def remove(file: Path) -> None:
+    file.unlink()
+
+
+def text(file: Path) -> None:
+    file.write_text("this is no database\n" * 999)
+
+
+def old_schema(file: Path) -> None:
+    database = Sqlite(file)
+    database.run("UPDATE meta SET value = 'old' WHERE name = 'schema'")
+    database.close()
+
+
+def not_its_own(file: Path) -> None:
+    database = Sqlite(file)
+    database.run("DROP TABLE meta")
+    database.close()
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "gone": remove,
+    "empty": cut(0),
+    "cut after a few bytes": cut(0.001),
+    "cut in half": cut(0.5),
+    "cut short by a page": cut(0.99),
+    "a text": text,
+    "zeros at the beginning": fill(0, 4096, b"\0"),
+    "zeros in the middle": fill(0.5, 16384, b"\0"),
+    "noise in the middle": fill(0.5, 16384, b"\xa5"),
+    "noise nearly everywhere": fill(0.1, 200_000, b"\xa5"),
+    "of an older version": old_schema,
+    "without its own tables": not_its_own,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_index_is_built_anew_and_never_answers_wrongly(
+    node: Path, base: Path, damage: Callable[[Path], None]
+) -> None:
+    good = opened(base)
+    damage(node / "index.sqlite")
+    attempts = [attempt for attempt in range(3) if tried(node, good)]
+    assert attempts
+    good.close()
+
+
+def tried(node: Path, good: Ledger) -> bool:
+    """Read everything; False where the damage was found, which the next opening mends."""
+    ledger: Ledger | None = None
+    try:
+        ledger = git_ledger(GENESIS, node)
+        ledger.refresh()
+        assert dump(ledger) == dump(good)
+        write(ledger, BOB, create("and it can be written"))
+    except DamagedIndex:
+        return False
+    finally:
+        if ledger is not None:
+            ledger.close()
+    return True
+
+
+def test_an_index_of_a_store_that_went_back_is_built_anew(node: Path, tmp_path: Path) -> None:
+    """A backup of the repository is put in place, with the index as it was."""
+    backup = shutil.copytree(node / "repo.git", tmp_path / "backup")
+    crash_driver.append_many(node)
+    shutil.rmtree(node / "repo.git")
+    backup.rename(node / "repo.git")
+    ledger = opened(node)
+    assert len(ledger.store.lines(BOB.log(ledger.commons))) == 2
+    whole(ledger)
+    ledger.close()
+
+
+def test_an_index_file_that_was_put_back_catches_up(node: Path, tmp_path: Path) -> None:
+    shutil.copy(node / "index.sqlite", tmp_path / "old")
+    crash_driver.append_many(node)
+    crash_driver.fork(node)
+    drop_index(node)
+    shutil.copy(tmp_path / "old", node / "index.sqlite")
+    ledger = opened(node)
+    whole(ledger)
+    ledger.close()
+
+
+# -- a full disk ---------------------------------------------------------------------------------------------------
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from beads.errors import StoreError
+from tests.beads import crash_driver
+from tests.world import create, git_ledger, write
+ledger = git_ledger(crash_driver.GENESIS, Path(sys.argv[1]))
+ledger.refresh()
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    if sys.argv[3] == "append":
+        write(ledger, crash_driver.ALICE, create("x" * 5000))
+    else:
+        ledger.ingest(crash_driver.offered(ledger.commons))
+    print("written")
+except StoreError as error:
+    print("refused:", error, "|", error.hint)
+ledger.store.close()
+"""
+
+
+@pytest.mark.parametrize("work", ["append", "ingest"])
+@pytest.mark.parametrize("room", [1, 20, 60, 400, 20_000, 60_000, 1_000_000])
+def test_a_full_disk_is_a_store_error_and_nothing_is_lost(node: Path, room: int, work: str) -> None:
+    before = opened(node)
+    logs = {log: before.store.lines(log) for log in before.store.logs()}
+    before.close()
+    command = [sys.executable, "-c", FULL, str(node), str(room), work]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("written" if room == 1_000_000 else "refused: cannot"), done.stdout
+    ledger = opened(node)
+    for log, lines in logs.items():
+        assert ledger.store.lines(log)[: len(lines)] == lines
+    whole(ledger)
+    write(ledger, ALICE, create("room again"))
+    ledger.ingest(offered(ledger.commons))
+    assert len(ledger.store.logs()) == 4
+    ledger.close()
