@@ -23,8 +23,9 @@ def due(ledger: Ledger, delegate: str) -> list[Draft]:
     ]
     if not heads and not moved:
         return []
-    heads = heads[: limits.CHECKPOINT_HEADS]
-    return [Draft("checkpoint", {"heads": heads, "keys": moved[: limits.CHECKPOINT_HEADS - len(heads)]})]
+    # Key logs are few and go first, or a busy commons would never come to them.
+    moved = moved[: limits.CHECKPOINT_HEADS // 2]
+    return [Draft("checkpoint", {"heads": heads[: limits.CHECKPOINT_HEADS - len(moved)], "keys": moved})]
 
 
 def _spoken(ledger: Ledger, log: str) -> int:

@@ -92,6 +92,11 @@ class GitStore:
         """Return every reference of the protocol and the commit it names."""
         return self.repository.refs(self.prefix)
 
+    def key_log(self, actor: str) -> bytes | None:
+        """Return one actor's key log, or None."""
+        target = self.repository.ref(self.key_ref(actor))
+        return self._file(self.repository.commit(target).tree, "keys.jsonl") if target else None
+
     def key_logs(self) -> dict[str, bytes]:
         """Return the key logs by actor."""
         found: dict[str, bytes] = {}
@@ -103,8 +108,11 @@ class GitStore:
     def logs(self) -> list[str]:
         """Return the ids of the logs, sorted."""
         kept = {name.rsplit("/", 1)[1] for name in self.repository.refs(self.prefix + "log/")}
-        forked = {name.split("/")[-2] for name in self.repository.refs(self.prefix + "fork/")}
-        return sorted(kept | forked)
+        return sorted(kept.union(self.forked()))
+
+    def forked(self) -> list[str]:
+        """Return the logs that have branches beside the kept chain, sorted."""
+        return sorted({name.split("/")[-2] for name in self.repository.refs(self.prefix + "fork/")})
 
     def head(self, log: str) -> Head | None:
         """Return where a log's kept chain ends."""
@@ -128,6 +136,10 @@ class GitStore:
         """Return a body, or None where it is missing or erased."""
         return _HeldBodies(self.repository, self.repository.ref(self.body_ref(log))).get(seq)
 
+    def body_seqs(self, log: str) -> list[int]:
+        """Return the positions whose bodies are held, in order."""
+        return _HeldBodies(self.repository, self.repository.ref(self.body_ref(log))).positions()
+
     def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies of a log with their positions, in order."""
         held = _HeldBodies(self.repository, self.repository.ref(self.body_ref(log)))
@@ -148,6 +160,11 @@ class GitStore:
     def log_ref(self, log: str) -> str:
         """Return the reference of a log's kept chain."""
         return f"{self.prefix}log/{log[:2]}/{log}"
+
+    def key_ref(self, actor: str) -> str:
+        """Return the reference of an actor's key log."""
+        short = ids.actor_ref(actor)
+        return f"{self.prefix}id/{short[:2]}/{short}"
 
     def body_ref(self, log: str) -> str:
         """Return the reference of a log's bodies."""
@@ -218,7 +235,7 @@ class _Batch:
         root = gitobject.tree([TreeEntry("keys.jsonl", FILE_MODE, blob.id)])
         commit = gitobject.commit(root.id, (), segment.author(short), 0, f"key log of {scid}\n")
         self.objects += (blob, root, commit)
-        self._move(f"{self._store.prefix}id/{short[:2]}/{short}", commit.id)
+        self._move(self._store.key_ref(scid), commit.id)
 
     def _log(self, log: str) -> None:
         ref = self._store.log_ref(log)

@@ -156,6 +156,11 @@ class Index:
         op_id = self.op_id(log, seq)
         return self.op(op_id) if op_id else None
 
+    def bodies_of(self, log: str) -> dict[int, str]:
+        """Return the operations of a log whose bodies are held, by position."""
+        sql = "SELECT o.seq, o.id FROM ops o JOIN bodies b ON b.op = o.id WHERE o.log = :log"
+        return dict(self.database.query(sql, {"log": log}))
+
     def has_body(self, op_id: str) -> bool:
         """Say whether an operation's body is held."""
         return bool(self.database.query("SELECT 1 FROM bodies WHERE op = :op", {"op": op_id}))

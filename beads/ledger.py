@@ -91,14 +91,19 @@ class Ledger:
         self.rules = rules
         self._now_ms = now_ms
         self._salt = salt
-        self._key_logs: dict[str, KeyLog] | None = None
+        self._key_logs: dict[str, KeyLog] = {}
         self.index = index(self)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
     def key_log(self, actor: str) -> KeyLog | None:
         """Return an actor's verified key log."""
-        return self._all_key_logs().get(actor)
+        if actor not in self._key_logs:
+            raw = self.store.key_log(actor)
+            if raw is None:
+                return None
+            self._key_logs[actor] = keylog.verify(raw)
+        return self._key_logs[actor]
 
     def may_assert(self, actor: str, key: str) -> bool:
         """Say whether a key may do everything for its actor (`assertionMethod`)."""
@@ -111,11 +116,6 @@ class Ledger:
             return Report()
         with self.store.lock():
             return self._catch_up()
-
-    def _all_key_logs(self) -> dict[str, KeyLog]:
-        if self._key_logs is None:
-            self._key_logs = {actor: keylog.verify(raw) for actor, raw in self.store.key_logs().items()}
-        return self._key_logs
 
     def close(self) -> None:
         """Give what is open back."""
@@ -196,7 +196,7 @@ class Ledger:
     def _commit(self, changes: Changes, forks: Mapping[str, int] | None = None) -> None:
         self.store.write(changes)
         if changes.key_logs:
-            self._key_logs = None
+            self._key_logs.clear()
         places = {log: {one.seq: one.id for one in ops} for log, ops in changes.lines.items()}
         bodies = {self._op_id(places, log, seq): raw for log, its in changes.bodies.items() for seq, raw in its.items()}
         self.index.apply(
@@ -295,7 +295,7 @@ class Ledger:
         if at is None:
             self.index.clear()
         if at != generation:
-            self._key_logs = None
+            self._key_logs.clear()
             done = _Replay(self, generation).run()
         self._drop_erased()
         return done
@@ -368,6 +368,7 @@ class _Replay:
         self._report = Report()
 
     def run(self) -> Report:
+        self._finish_forks()
         heads = self._ledger.index.heads()
         if not all(self._stands(log, head) for log, head in heads.items()):
             # The store went back behind the index (a restored copy): only a new start is right.
@@ -378,11 +379,24 @@ class _Replay:
         forks: dict[str, int] = {}
         for log in self._ledger.store.logs():
             ops[log] = self._read(log, heads[log].seq + 1 if log in heads else 0)
-            branches = [] if log in forked else self._ledger.store.branches(log)
-            if branches:
-                ops[log], forks[log] = self._with_branch(log, ops[log], branches[0])
-        self._ledger.index.apply(Delta(self._generation, ops, rewinds=forks, bodies=self._bodies(ops)))
+        for log in self._ledger.store.forked():
+            if log not in forked:
+                ops[log], forks[log] = self._with_branch(log, ops[log], self._ledger.store.branches(log)[0])
+        bodies, gone = self._bodies(ops)
+        self._ledger.index.apply(Delta(self._generation, ops, rewinds=forks, bodies=bodies, erased=frozenset(gone)))
         return self._report
+
+    def _finish_forks(self) -> None:
+        """Take back what lies beyond a fork: a process was killed when it had kept the branches and was to do so."""
+        beyond: dict[str, int] = {}
+        for log in self._ledger.store.forked():
+            fork = min(branch[0].seq for branch in self._ledger.branches(log))
+            head = self._ledger.store.head(log)
+            if head is not None and head.seq >= fork:
+                beyond[log] = fork
+        if beyond:
+            self._ledger.store.write(Changes(rewinds=beyond))
+            self._generation = self._ledger.store.generation()
 
     def _stands(self, log: str, indexed: op.Head) -> bool:
         lines = self._ledger.store.lines(log, indexed.seq)
@@ -404,15 +418,21 @@ class _Replay:
         before = self._verifier.read(log, self._ledger.store.lines(log), START).end
         return [*chain, *self._verified(log, branch, before).ops], fork
 
-    def _bodies(self, ops: Mapping[str, Sequence[Op]]) -> dict[str, bytes]:
+    def _bodies(self, ops: Mapping[str, Sequence[Op]]) -> tuple[dict[str, bytes], list[str]]:
+        """Return the bodies that the index lacks, by operation, and the operations whose bodies have gone."""
         found: dict[str, bytes] = {}
+        gone: list[str] = []
         for log in ops:
             new = {one.seq: one for one in ops[log]}
-            for seq, raw in self._ledger.store.bodies(log):
+            indexed = self._ledger.index.bodies_of(log)
+            held = self._ledger.store.body_seqs(log)
+            gone += [indexed[seq] for seq in indexed.keys() - set(held)]
+            for seq in (seq for seq in held if seq not in indexed):
                 one = new.get(seq) or self._ledger.index.op_at(log, seq)
-                if one is not None and body.matches(raw, one.body):
+                raw = self._ledger.store.body(log, seq)
+                if one is not None and raw is not None and body.matches(raw, one.body):
                     found[one.id] = raw
-        return found
+        return found, gone
 
 
 def author_of(key_log: KeyLog, signer: Signer, by: str | None = None) -> Author:

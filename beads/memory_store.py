@@ -45,13 +45,21 @@ class MemoryStore:
         """Return a token that differs after any write."""
         return str(self._generation)
 
+    def key_log(self, actor: str) -> bytes | None:
+        """Return one actor's key log, or None."""
+        return self._key_logs.get(actor)
+
     def key_logs(self) -> dict[str, bytes]:
         """Return the key logs by actor."""
         return dict(self._key_logs)
 
     def logs(self) -> list[str]:
         """Return the ids of the logs, sorted."""
-        return sorted(log for log in {*self._lines, *self._branches} if self._lines.get(log) or self._branches.get(log))
+        return sorted({log for log, lines in self._lines.items() if lines}.union(self.forked()))
+
+    def forked(self) -> list[str]:
+        """Return the logs that have branches beside the kept chain, sorted."""
+        return sorted(log for log, branches in self._branches.items() if branches)
 
     def head(self, log: str) -> Head | None:
         """Return where a log's kept chain ends."""
@@ -69,6 +77,10 @@ class MemoryStore:
     def body(self, log: str, seq: int) -> bytes | None:
         """Return a body, or None."""
         return self._bodies.get(log, {}).get(seq)
+
+    def body_seqs(self, log: str) -> list[int]:
+        """Return the positions whose bodies are held, in order."""
+        return sorted(self._bodies.get(log, ()))
 
     def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies of a log with their positions, in order."""

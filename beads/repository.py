@@ -8,6 +8,7 @@ import fcntl
 import io
 import os
 import secrets
+import shlex
 import subprocess
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -275,6 +276,18 @@ class Repository:
         since = SUPERSEDED_KEPT if keep_superseded else "now"
         self._git("repack", "-A", "-d", "-q", f"--unpack-unreachable={since}")
         self._git("prune", f"--expire={since}")
+
+    def pack_apart(self) -> None:
+        """Do the same in a process of its own that nobody waits for; killed at any point, it does no harm."""
+        git = f"git --git-dir={shlex.quote(str(self.path))}"
+        steps = (
+            f"{git} repack -A -d -q --unpack-unreachable={SUPERSEDED_KEPT} && {git} prune --expire={SUPERSEDED_KEPT}"
+        )
+        nothing = subprocess.DEVNULL
+        subprocess.Popen(
+            ["sh", "-c", steps], stdin=nothing, stdout=nothing, stderr=nothing, env=git_environment(),
+            start_new_session=True,
+        )  # fmt: skip
 
     def _git(self, *arguments: str) -> None:
         done = subprocess.run(

@@ -57,11 +57,17 @@ class Store(Protocol):
     def generation(self) -> str:
         """Return a token that differs after any write, even one that was killed half way."""
 
+    def key_log(self, actor: str) -> bytes | None:
+        """Return one actor's key log, or None."""
+
     def key_logs(self) -> dict[str, bytes]:
         """Return the key logs by actor."""
 
     def logs(self) -> list[str]:
         """Return the ids of the logs, sorted."""
+
+    def forked(self) -> list[str]:
+        """Return the logs that have branches beside the kept chain, sorted."""
 
     def head(self, log: str) -> Head | None:
         """Return where a log's kept chain ends."""
@@ -74,6 +80,9 @@ class Store(Protocol):
 
     def body(self, log: str, seq: int) -> bytes | None:
         """Return a body, or None where it is missing or erased."""
+
+    def body_seqs(self, log: str) -> list[int]:
+        """Return the positions whose bodies are held, in order."""
 
     def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies of a log with their positions, in order."""

@@ -1,5 +1,6 @@
 """A commons as its members work with it: every verb, once, for the command line, HTTP and pages alike. ⚡"""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -17,11 +18,14 @@ from node.home import Home, Peer
 from stamps.sheet import EarnedStamp
 from wanted import board, policy, portable, view
 from wanted.item import Evidence, Terms
+from wanted.policy import DAY_MS
 from wanted.view import ItemView
 
 QUICK = Patience(connect_s=3.0, total_s=20.0)
 """Before and after a verb: a peer that is down must not make people wait."""
 TITLE_LENGTH = 120
+EXPIRY_REMEMBERED_MS = 30 * DAY_MS
+"""How long a lease that ran out counts against its holder."""
 
 
 class Judgement(NamedTuple):
@@ -156,12 +160,30 @@ class Commons:
 
         def make(ledger: Ledger) -> list[Draft]:
             items = [item for item in map(self._load, self._undecided()) if item is not None]
-            made.extend(policy.decide(items, self._log, wiring.now_ms(), self.home.config.policy, {}))
+            made.extend(policy.decide(items, self._log, wiring.now_ms(), self.home.config.policy, self._expired()))
             return [board.decided(decision) for decision in made]
 
         if self._undecided():
             self._write(make)
         return made
+
+    def _expired(self) -> dict[str, int]:
+        """Count the leases of this home that each actor let run out within a month."""
+        since = wiring.now_ms() - EXPIRY_REMEMBERED_MS
+        sql = "SELECT id, entity, seq FROM ops WHERE log = :log AND t = 'wanted.revoke' AND ms > :since"
+        found: Counter[str] = Counter()
+        for op_id, item, seq in self.index.database.query(sql, {"log": self._log, "since": since}):
+            revoke = self.index.op(op_id)
+            if revoke is not None and revoke.p["reason"] == "expired":
+                found.update(self._granted_before(item, seq))
+        return found
+
+    def _granted_before(self, item: str, seq: int) -> list[str]:
+        sql = """SELECT id FROM ops WHERE log = :log AND t = 'wanted.grant' AND kind = 'bead' AND entity = :item
+                 AND seq < :seq ORDER BY seq DESC LIMIT 1"""
+        rows = self.index.database.query(sql, {"log": self._log, "item": item, "seq": seq})
+        grants = [self.index.op(row[0]) for row in rows]
+        return [str(grant.p["actor"]) for grant in grants if grant is not None]
 
     def checkpoint(self) -> int:
         """As a delegate, cover what has moved since the last time; return how many heads that were.

@@ -221,6 +221,7 @@ def deliver(home: Home) -> list[str]:
     try:
         adapter = LedgerAdapter(ledger, wiring.author(home))
         landed = [bead for bead in adapter.list(status="closed", handed_in=None) if "origin_item" in bead.fields]
+        wiring.tidy(ledger)
         return [_hand_in(home, town, adapter, bead) for bead in landed]
     finally:
         ledger.close()

@@ -74,6 +74,13 @@ def store_of(ledger: Ledger) -> "GitStore":
     return cast("GitStore", ledger.store)
 
 
+def tidy(ledger: Ledger) -> None:
+    """Have the repository packed when that is due, by a process that nobody waits for."""
+    repository = store_of(ledger).repository
+    if repository.wants_packing():
+        repository.pack_apart()
+
+
 def open_ledger(home: Home, commons: str) -> Ledger:
     """Open a commons for reading and writing, its index up to date."""
     store = open_store(home, commons)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from beads import fold, genesis, ids, op, verify
+from beads import fold, genesis, ids, op, verify, weigh
 from beads.clock import Hlc
 from beads.errors import BeadsError, InvalidLine
 from beads.genesis import Genesis
@@ -21,6 +21,7 @@ from beads.ledger import FOREVER_MS, Author, Ledger
 from beads.op import Line, Op
 from beads.rules import Context, Entity, Live
 from beads.verify import Keys, Verifier, Writer
+from beads.weigh import Log, Opened
 from stamps import credential, keylog
 from stamps.errors import StampsError
 from stamps.jcs import jcs_parse
@@ -85,6 +86,8 @@ def gather(ledger: Ledger, actor: str) -> Part:
             shown = [stamp for stamp in item.stamps if stamp.subject == actor]
             ops |= {op_id: live for op_id, live in lives.items() if _proves(live, item, shown)}
             credentials += [_credential(lives[stamp.op], ledger.commons) for stamp in shown]
+    if ops and ledger.genesis.admission == "invite":
+        ops |= {live.op.id: live for live in _admissions(ledger)}
     lines = [*_openings(ledger, ops.values()), *(live.op for live in ops.values())]
     actors = {live.actor for live in ops.values()}
     key_logs = {scid: keys.raw for scid in sorted(actors) if (keys := ledger.key_log(scid)) is not None}
@@ -129,6 +132,14 @@ def _proves(live: Live, item: ItemView, shown: Sequence[Stamped]) -> bool:
 def _credential(live: Live, commons: str) -> tuple[Hlc, dict[str, Any]]:
     stamp = live.op.payload
     return live.op.hlc, credential.complete(facts_of(live, stamp, commons), stamp.vc)
+
+
+def _admissions(ledger: Ledger) -> list[Live]:
+    """Return every admit and join: whether an issuer was admitted may hang on a chain of sponsors."""
+    logs = ledger.index.logs()
+    rows = ledger.index.database.query("SELECT id FROM ops WHERE t IN ('admit', 'join')")
+    found = [one for row in rows if (one := ledger.index.op(row[0])) is not None]
+    return [weigh.live(one, logs[one.log]) for one in found]
 
 
 def _openings(ledger: Ledger, lives: Iterable[Live]) -> list[Op]:
@@ -192,7 +203,7 @@ class _Proven(NamedTuple):
 
 def _proven(texts: Iterable[str], keys: Mapping[str, KeyLog], commons: Mapping[str, Genesis]) -> dict[str, _Proven]:
     """Verify every line, fold every item; return stamps by the id of their credential."""
-    lives = _verified(texts, keys, commons)
+    lives = _admitted(_verified(texts, keys, commons), commons)
     groups: defaultdict[tuple[str, Entity], list[Live]] = defaultdict(list)
     for live in lives:
         entity = fold.entity_of(live.op, live.actor, BOARD)
@@ -212,12 +223,31 @@ def _verified(texts: Iterable[str], keys: Mapping[str, KeyLog], commons: Mapping
         writer = writers.get(line.log)
         if writer is None:
             raise BundleError("open", f"the opening of log {line.log[:12]} is missing")
+        if line.commons not in commons or ids.log_id(line.commons, writer.actor, writer.key.did) != line.log:
+            raise BundleError("commons", f"operation {line.id[:12]} is signed for another commons")
         try:
             op.verify(line, writer.key)
             lives.append(Live(BOARD.read(line), writer.actor, writer.key.did, writer.device))
         except InvalidLine as error:
             raise BundleError(error.reason, f"operation {line.id[:12]} does not hold: {error}") from None
     return lives
+
+
+def _admitted(lives: Sequence[Live], commons: Mapping[str, Genesis]) -> list[Live]:
+    """Leave out what has no effect because its writer was not admitted, by the rules of every node."""
+    by_log: defaultdict[str, list[Live]] = defaultdict(list)
+    for live in sorted(lives, key=lambda each: each.op.seq):
+        by_log[live.op.log].append(live)
+    counted: dict[str, Log] = {}
+    for where, founding in commons.items():
+        opened = {log: _opened(log, its) for log, its in by_log.items() if its[0].op.commons == where}
+        counted |= weigh.admission(opened, founding)
+    return [live for live in lives if counted[live.op.log].counts(live.op.seq)]
+
+
+def _opened(log: str, lives: Sequence[Live]) -> Opened:
+    control = tuple(live.op for live in lives if live.op.t in ("admit", "join"))
+    return Opened(log, lives[0].actor, lives[0].key, lives[0].device, None, None, control)
 
 
 def _parse(text: str) -> Line:

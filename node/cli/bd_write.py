@@ -25,6 +25,7 @@ def the_ledger(output: Output) -> Iterator[tuple[Ledger, Any]]:
     author = wiring.author(home, by=os.environ.get("BD_ACTOR") or os.environ.get("GT_AGENT"))
     try:
         yield ledger, author
+        wiring.tidy(ledger)
     finally:
         ledger.close()
 

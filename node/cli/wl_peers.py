@@ -65,11 +65,10 @@ def sync(output: Output, commons: str | None, only: str | None) -> None:
             results = ours.sync(FIRST_SYNC)
         if home.exists and ours.settle() and not only:
             results += [r for r in ours.sync(FIRST_SYNC, pull=False) if r.error]
-        state = ours.index.state_hash()
     seconds = time.monotonic() - began
     output.result(
-        {"peers": [_json(result) for result in results], "state_hash": state},
-        [line for result in results for line in _lines(result)] + [f"state {state[:16]}, {seconds:.2f} s"]
+        {"peers": [_json(result) for result in results], "seconds": round(seconds, 3)},
+        [line for result in results for line in _lines(result)] + [f"{seconds:.2f} s"]
         if results
         else ["No peers to sync with."],
         () if results else ["wl peer add URL"],

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from node import present
+from node import present, wiring
 from node.cli.common import Output, commons_option, offline_option, verb
 from node.cli.wl_identity import ensure_identity
 from node.commons import Commons, Judgement
@@ -35,6 +35,7 @@ def in_step(output: Output, commons: str | None, offline: bool) -> Iterator[Comm
             for result in ours.sync():
                 for name, reason in result.exchange.refused.items() if result.exchange else ():
                     output.note(f"{result.peer.url} refused {name.rsplit('/', 1)[1][:12]}: {reason}")
+        wiring.tidy(ours.ledger)
 
 
 def tell(output: Output, ours: Commons, item: ItemView, first: str, *following: str) -> None:

@@ -155,8 +155,8 @@ class Keeper:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            for commons in self.public():
-                for work in (self._exchange, self._cover, self._tidy):
+            for commons, founding in self.home.commons().items():
+                for work in (self._tidy,) if founding.private else (self._exchange, self._cover, self._tidy):
                     await run_in_threadpool(self._guarded, work, commons)
 
     async def _news(self, commons: str) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from beads import report
 from beads.database import Sqlite
 from beads.errors import DamagedIndex
 from beads.ledger import Ledger
 from tests.beads import crash_driver
 from tests.beads.crash_driver import ALICE, BOB, GENESIS, WORKS, drop_index, first_of_alice, offered, prepare
 from tests.wanted.test_fold_property import dump
-from tests.world import create, git, git_ledger, ledger_over, memory_ledger, said, store_of, write
+from tests.world import create, git, git_ledger, memory_ledger, said, store_of, write
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,23 +42,16 @@ def finished(process: subprocess.Popen[bytes]) -> None:
 
 
 def opened(folder: Path) -> Ledger:
-    """Open a node as the next process would; hold its index against one that is built anew."""
+    """Open a node as the next process would: every log verifies, the index is as one built anew, git is content."""
     ledger = git_ledger(GENESIS, folder)
     assert ledger.refresh().outcomes == []
-    anew = ledger_over(ledger.store)
-    assert anew.refresh().outcomes == []
+    anew = memory_ledger(GENESIS)
+    statuses = {outcome.status for outcome in anew.ingest(said(ledger.store)).outcomes}
+    assert statuses <= {report.ACCEPTED, report.FORKED, report.UNCHANGED}
     assert dump(anew) == dump(ledger)
-    anew.index.database.close()
-    return ledger
-
-
-def whole(ledger: Ledger) -> None:
-    """Every log verifies from the first line to the last, and git finds nothing wrong."""
-    reader = memory_ledger(GENESIS)
-    assert reader.ingest(said(ledger.store)).troubles == []
-    assert reader.index.state_hash() == ledger.index.state_hash()
-    reader.close()
+    anew.close()
     assert git(store_of(ledger).repository.path, "fsck", "--strict", "--no-dangling") == b""
+    return ledger
 
 
 AGAIN: dict[str, Callable[[Path], None]] = {name: WORKS[name] for name in ("ingest", "fork", "rebuild")}
@@ -75,7 +69,6 @@ def test_a_process_killed_at_any_step_leaves_every_log_whole(base: Path, tmp_pat
         ledger = opened(folder)
         for log in done.store.logs():
             assert len(ledger.store.lines(log)) in lengths[log], folder.name
-        whole(ledger)
         if name in AGAIN:
             ledger.close()
             WORKS[name](folder)
@@ -99,7 +92,6 @@ def test_two_processes_that_write_one_log_at_once_both_survive(node: Path) -> No
     ledger = opened(node)
     lines = ledger.store.lines(ALICE.log(ledger.commons))
     assert len(lines) == 63 + 2 * 40
-    whole(ledger)
     ledger.close()
 
 
@@ -174,10 +166,9 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 def test_a_damaged_index_is_built_anew_and_never_answers_wrongly(
     node: Path, base: Path, damage: Callable[[Path], None]
 ) -> None:
-    good = opened(base)
+    good = git_ledger(GENESIS, base)
     damage(node / "index.sqlite")
-    attempts = [attempt for attempt in range(3) if tried(node, good)]
-    assert attempts
+    assert any(tried(node, good) for _ in range(2))
     good.close()
 
 
@@ -205,7 +196,6 @@ def test_an_index_of_a_store_that_went_back_is_built_anew(node: Path, tmp_path: 
     backup.rename(node / "repo.git")
     ledger = opened(node)
     assert len(ledger.store.lines(BOB.log(ledger.commons))) == 2
-    whole(ledger)
     ledger.close()
 
 
@@ -216,7 +206,6 @@ def test_an_index_file_that_was_put_back_catches_up(node: Path, tmp_path: Path) 
     drop_index(node)
     shutil.copy(tmp_path / "old", node / "index.sqlite")
     ledger = opened(node)
-    whole(ledger)
     ledger.close()
 
 
@@ -252,11 +241,12 @@ def test_a_full_disk_is_a_store_error_and_nothing_is_lost(node: Path, room: int,
     command = [sys.executable, "-c", FULL, str(node), str(room), work]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("written" if room == 1_000_000 else "refused: cannot"), done.stdout
+    assert done.stdout.startswith(("written", "refused: cannot")), done.stdout
+    assert done.stdout.startswith("refused") or room > 10_000
+    assert done.stdout.startswith("written") or room < 1_000_000
     ledger = opened(node)
     for log, lines in logs.items():
         assert ledger.store.lines(log)[: len(lines)] == lines
-    whole(ledger)
     write(ledger, ALICE, create("room again"))
     ledger.ingest(offered(ledger.commons))
     assert len(ledger.store.logs()) == 4

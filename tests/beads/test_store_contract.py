@@ -183,6 +183,8 @@ def test_bodies_read_back_in_order_across_segments(store: Store) -> None:
     apply(store, Changes(lines={LOG: LINES[:140]}, bodies={LOG: bodies}))
     apply(store, Changes(bodies={LOG: {2: b"late"}}))
     assert list(store.bodies(LOG)) == sorted((bodies | {2: b"late"}).items())
+    assert store.body_seqs(LOG) == [0, 2, 9, 10, 63, 64, 130]
+    assert store.body_seqs(OTHER) == []
     assert (store.body(LOG, 64), store.body(LOG, 65), store.body(OTHER, 0)) == (b"body 64", None, None)
 
 
@@ -211,7 +213,7 @@ def test_a_fork_takes_the_kept_chain_back_and_keeps_both_branches(store: Store, 
     assert store.lines(LOG) == raw(LINES[:at])
     assert store.head(LOG) == (Head(at - 1, LINES[at - 1].id) if at else None)
     assert store.branches(LOG) == [raw(each) for each in sorted([ours, theirs], key=lambda lines: lines[0].id)]
-    assert store.logs() == [LOG]
+    assert store.logs() == store.forked() == [LOG]
 
 
 def test_the_words_of_what_is_taken_back_go_with_it(store: Store) -> None:
@@ -240,7 +242,7 @@ def test_a_rewound_log_can_take_another_way_in_one_write(store: Store) -> None:
 
 def test_no_branches_is_as_good_as_never_any(store: Store) -> None:
     apply(store, Changes(branches={LOG: []}))
-    assert (store.logs(), store.branches(LOG)) == ([], [])
+    assert (store.logs(), store.forked(), store.branches(LOG)) == ([], [], [])
 
 
 # -- git -----------------------------------------------------------------------------------------------------------

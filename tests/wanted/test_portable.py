@@ -89,6 +89,32 @@ def test_there_is_nothing_to_export_without_stamps() -> None:
         portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED)
 
 
+def test_by_invitation_an_issuer_needs_an_admission_that_the_file_shows() -> None:
+    ledger = memory_ledger(found(MALLORY, admission="invite"))
+    (admit, other) = ledger.write(
+        MALLORY, lambda _: [Draft("admit", {"actor": ALICE.actor}), Draft("admit", {"actor": BOB.actor})]
+    )
+    ledger.write(ALICE, lambda _: [Draft("join", {"admit": admit.id})])
+    ledger.write(BOB, lambda _: [Draft("join", {"admit": other.id})])
+    earn(ledger, ALICE, BOB)
+    file = json.loads(portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED))
+    assert len(verify(file).stamps) == 1
+    with pytest.raises(BundleError) as refused:
+        verify(_drop("admit")(file))
+    assert refused.value.reason == "evidence"
+
+
+def test_a_line_signed_for_another_commons_proves_nothing_here() -> None:
+    ledgers = [memory_ledger(found(ALICE)), memory_ledger(found(MALLORY))]
+    for each in ledgers:
+        earn(each, ALICE, BOB)
+    file = json.loads(portable.export([portable.gather(each, BOB.actor) for each in ledgers], BOB, CREATED))
+    file["genesis"] = file["genesis"][:1]
+    with pytest.raises(BundleError) as refused:
+        verify(file)
+    assert refused.value.reason == "genesis"
+
+
 Forge = Callable[[dict[str, Any]], dict[str, Any]]
 
 
