@@ -47,7 +47,7 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        discard_if_marked(path)
+        discard_if_damaged(path)
         self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         # The index can be rebuilt from git, so losing its last moments to a power cut is fine: NORMAL, not FULL.
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-16000"):
@@ -99,11 +99,20 @@ class Sqlite:
         return error
 
 
-def discard_if_marked(path: Path) -> None:
-    """Remove an index file that was found damaged; it will be built anew from the store."""
-    if _marker(path).exists():
+def discard_if_damaged(path: Path) -> None:
+    """Remove an index file that was found damaged, or ends within a page; it will be built anew from the store."""
+    if _marker(path).exists() or _is_torn(path):
         for leftover in path.parent.glob(f"{path.name}*"):
             leftover.unlink(missing_ok=True)
+
+
+def _is_torn(path: Path) -> bool:
+    """Say whether a file ends within a page, which SQLite reads as if zeros followed (file format, 1.3.2)."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        page = int.from_bytes(file.read(18)[16:], "big")
+        return bool(file.seek(0, 2) % (65536 if page == 1 else page or 1))
 
 
 def _marker(path: Path) -> Path:

@@ -219,12 +219,15 @@ class _Batch:
         """Encode everything."""
         for scid, raw in self._changes.key_logs.items():
             self._key_log(scid, raw)
-        for log in sorted({*self._changes.bodies, *self._changes.erased, *self._changes.rewinds}):
+        for log in sorted({*self._changes.bodies, *self._changes.erased} - self._changes.rewinds.keys()):
             self._bodies(log)
         for log, branches in self._changes.branches.items():
             self._branches(log, branches)
         for log in sorted({*self._changes.lines, *self._changes.rewinds}):
             self._log(log)
+        # Words go after the lines that named them, as they come before.
+        for log in self._changes.rewinds:
+            self._bodies(log)
 
     def _move(self, name: str, new: str | None) -> None:
         self.updates.append(RefUpdate(name, self._repository.ref(name), new))

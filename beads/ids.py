@@ -4,7 +4,7 @@ import re
 from hashlib import sha256
 
 from stamps import canon
-from stamps.encoding import base32_lower
+from stamps.encoding import base32_lower, sha256_hex
 
 HEX64 = re.compile(r"[0-9a-f]{64}")
 LOG_ID = re.compile(r"[a-z2-7]{32}")
@@ -29,7 +29,7 @@ def actor_ref(scid: str) -> str:
 
 def op_id(header: bytes) -> str:
     """Name an operation after its header; the signature has no part in it."""
-    return sha256(header).hexdigest()
+    return sha256_hex(header)
 
 
 def short(identifier: str) -> str:

@@ -4,12 +4,14 @@ Every write happens under the store's lock, from a state that was brought up to 
 caller checks in `make` still holds when its operations are written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from beads import body, clock, genesis, ids, op, weigh
-from beads.errors import NotAllowed
+from beads.errors import NotAllowed, StoreError
 from beads.index import Delta, Index
 from beads.ingest import Intake, Intaker, Source
 from beads.op import Op, Place
@@ -150,12 +152,19 @@ class Ledger:
             pen.write(draft)
         self._commit(
             Changes(
-                key_logs={} if self.key_log(author.actor) else {author.actor: author.key_log.raw},
+                key_logs=self._newer(author.key_log),
                 lines={log: pen.ops},
                 bodies={log: pen.bodies} if pen.bodies else {},
             )
         )
         return pen.ops[1:] if at.head is None else pen.ops
+
+    def _newer(self, keys: KeyLog) -> dict[str, bytes]:
+        """Return the author's key log where the store has none, or less of it: a device was added."""
+        known = self.key_log(keys.scid)
+        if known is not None and not (keys.raw.startswith(known.raw) or known.raw.startswith(keys.raw)):
+            raise NotAllowed("your key log has two continuations", "Use the home that the last change was made in.")
+        return {keys.scid: keys.raw} if known is None or len(keys.raw) > len(known.raw) else {}
 
     def _own_position(self, log: str) -> Position:
         weighed = self.index.log(log)
@@ -199,15 +208,22 @@ class Ledger:
             self._key_logs.clear()
         places = {log: {one.seq: one.id for one in ops} for log, ops in changes.lines.items()}
         bodies = {self._op_id(places, log, seq): raw for log, its in changes.bodies.items() for seq, raw in its.items()}
-        self.index.apply(
-            Delta(
-                self.store.generation(),
-                ops={log: [self.rules.read(one) for one in ops] for log, ops in changes.lines.items()},
-                rewinds=forks or {},
-                bodies=bodies,
-                erased=frozenset(self._op_id({}, log, seq) for log, seqs in changes.erased.items() for seq in seqs),
-            )
+        delta = Delta(
+            self.store.generation(),
+            ops={log: [self._read(one) for one in ops] for log, ops in changes.lines.items()},
+            rewinds=forks or {},
+            bodies=bodies,
+            erased=frozenset(self._op_id({}, log, seq) for log, seqs in changes.erased.items() for seq in seqs),
         )
+        try:
+            self.index.apply(delta)
+        except StoreError as error:
+            hint = "Do not repeat it: the index catches up once the disk allows."
+            raise type(error)(f"it is written, but the index is not: {error}", hint) from error
+
+    def _read(self, line: op.Line) -> Op:
+        # What was verified a moment ago is read already; lines from the own store are not.
+        return line if isinstance(line, Op) else self.rules.read(line)
 
     def _op_id(self, places: Mapping[str, Mapping[int, str]], log: str, seq: int) -> str:
         op_id = places.get(log, {}).get(seq) or self.index.op_id(log, seq)
@@ -218,7 +234,7 @@ class Ledger:
 
     def ingest(self, source: Source) -> Report:
         """Verify and write what a peer sent; see `beads.ingest`."""
-        with self.store.lock():
+        with self.store.lock(), _collection_paused():
             self._catch_up()
             done = Report()
             for _ in range(ROUNDS):
@@ -301,6 +317,18 @@ class Ledger:
         return done
 
 
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Keep the garbage collector from walking a batch again and again: all of it lives until the batch is done."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
 class _Pen:
     """Writes drafts one after the other at the end of a log, in memory."""
 
@@ -369,16 +397,16 @@ class _Replay:
 
     def run(self) -> Report:
         self._finish_forks()
-        heads = self._ledger.index.heads()
-        if not all(self._stands(log, head) for log, head in heads.items()):
+        fresh = self._fresh()
+        if fresh is None:
             # The store went back behind the index (a restored copy): only a new start is right.
             self._ledger.index.clear()
-            heads = {}
+            fresh = self._fresh() or {}
         forked = {log for log, weighed in self._ledger.index.logs().items() if weighed.forked_at is not None}
         ops: dict[str, Sequence[Op]] = {}
         forks: dict[str, int] = {}
-        for log in self._ledger.store.logs():
-            ops[log] = self._read(log, heads[log].seq + 1 if log in heads else 0)
+        for log, lines in fresh.items():
+            ops[log] = self._verified(log, lines, self._ledger.index.end(log) or START).ops
         for log in self._ledger.store.forked():
             if log not in forked:
                 ops[log], forks[log] = self._with_branch(log, ops[log], self._ledger.store.branches(log)[0])
@@ -387,24 +415,44 @@ class _Replay:
         return self._report
 
     def _finish_forks(self) -> None:
-        """Take back what lies beyond a fork: a process was killed when it had kept the branches and was to do so."""
-        beyond: dict[str, int] = {}
-        for log in self._ledger.store.forked():
-            fork = min(branch[0].seq for branch in self._ledger.branches(log))
-            head = self._ledger.store.head(log)
-            if head is not None and head.seq >= fork:
-                beyond[log] = fork
-        if beyond:
-            self._ledger.store.write(Changes(rewinds=beyond))
-            self._generation = self._ledger.store.generation()
+        """Finish, or undo, what a process left that was killed while it wrote down a fork."""
+        branches: dict[str, Sequence[Sequence[op.Line]]] = {}
+        rewinds: dict[str, int] = {}
+        store = self._ledger.store
+        for log in store.forked():
+            held = self._ledger.branches(log)
+            fork, proof = self._proof(log, held)
+            head = store.head(log)
+            beyond = (head is not None and head.seq >= fork) or any(seq >= fork for seq in store.body_seqs(log))
+            if len(proof) != len(held) or (proof and beyond):
+                branches[log] = proof
+                rewinds |= {log: fork} if proof else {}
+        if branches:
+            store.write(Changes(rewinds=rewinds, branches=branches))
+            self._generation = store.generation()
 
-    def _stands(self, log: str, indexed: op.Head) -> bool:
-        lines = self._ledger.store.lines(log, indexed.seq)
-        return bool(lines) and op.parse(lines[0]).id == indexed.op
+    def _proof(self, log: str, held: Sequence[Sequence[op.Line]]) -> tuple[int, list[Sequence[op.Line]]]:
+        """Return where a log forks and the branches that prove it; none where only one of them is there."""
+        for fork in sorted({branch[0].seq for branch in held}):
+            chain = [op.recall(raw) for raw in self._ledger.store.lines(log, fork)]
+            longer = [[*chain, *branch] for branch in held if branch[0].seq == fork + len(chain)]
+            here = [branch for branch in held if branch[0].seq == fork]
+            proof = weigh.kept_branches(branch for branch in (*here, *longer, chain) if branch)
+            if len(proof) > 1:
+                return fork, proof
+        return 0, []
 
-    def _read(self, log: str, start: int) -> Sequence[Op]:
-        at = self._ledger.index.position(log, start - 1) if start else START
-        return self._verified(log, self._ledger.store.lines(log, start), at or START).ops
+    def _fresh(self) -> dict[str, list[bytes]] | None:
+        """Return the lines of each log that the index lacks; None where the store lacks what the index has."""
+        heads = self._ledger.index.heads()
+        found: dict[str, list[bytes]] = {}
+        for log in self._ledger.store.logs():
+            head = heads.pop(log, None)
+            lines = self._ledger.store.lines(log, head.seq if head else 0)
+            if head is not None and (not lines or op.recall(lines.pop(0)).id != head.op):
+                return None
+            found[log] = lines
+        return None if heads else found
 
     def _verified(self, log: str, lines: Sequence[bytes], at: Position) -> Verdict:
         verdict = self._verifier.read(log, lines, at)

@@ -27,7 +27,7 @@ class UnknownVersion(BeadsError):
     """A header of a protocol version this node does not speak: held until it does."""
 
 
-class BodyRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BodyRef(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Points to the detached prose of an operation.
 
     Attributes:
@@ -39,7 +39,7 @@ class BodyRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     n: int
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An operation as read: well formed, not yet believed."""
 
     id: str
@@ -62,7 +62,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         return canon_line(self.signature, self.header)
 
 
-class Op(Line, frozen=True, kw_only=True):
+class Op(Line, frozen=True, kw_only=True, gc=False):
     """A verified operation.
 
     Attributes:
@@ -72,7 +72,7 @@ class Op(Line, frozen=True, kw_only=True):
     payload: Any = None
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """Where a log ends: the position and the id of its last operation."""
 
     seq: int
@@ -95,7 +95,7 @@ class Place(NamedTuple):
     body: str | None
 
 
-class _Header(msgspec.Struct, frozen=True):
+class _Header(msgspec.Struct, frozen=True, gc=False):
     v: int
     c: str
     log: str
@@ -234,7 +234,7 @@ def plain(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def sign(header: bytes, signer: Signer) -> Line:
     """Sign a header and read it back by the rules that every receiver applies."""
-    signature = signer.sign(envelope.pae(header))
-    if len(canon_line(signature, header)) > limits.LINE:
+    raw = envelope.seal(header, signer)
+    if len(raw) > limits.LINE:
         raise InvalidLine("line_too_long", "the operation does not fit 16 KiB")
-    return read_header(header, signature)
+    return parse(raw)

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from beads import genesis, limits
+from beads import genesis, ids, limits
 from beads.database import Sqlite
 from beads.index import Index
 from beads.ledger import Author, Draft, Ledger
@@ -123,7 +123,7 @@ class Offered:
         self.lines = {log: store.lines(log) for log in store.logs()}
 
     def key_logs(self) -> dict[str, bytes]:
-        return {keylog.short_id(actor): raw for actor, raw in self._store.key_logs().items()}
+        return {ids.actor_ref(actor): raw for actor, raw in self._store.key_logs().items()}
 
     def logs(self) -> list[str]:
         return list(self.lines)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -295,8 +294,3 @@ def _only_accepted(item: ItemView) -> str:
         what = "nothing was accepted yet" if not item.accepted else "several submissions were accepted"
         raise NotFound(what, "Name one: --submission ID")
     return item.accepted[0].submission
-
-
-def open_commons(home: Home, wanted: str | None) -> AbstractContextManager[Commons]:
-    """Open the commons meant; see `Home.choose`."""
-    return Commons(home, home.choose(wanted))

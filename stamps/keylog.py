@@ -9,7 +9,6 @@ A document with a member this reader does not know makes the log unread: to pass
 worse than to stop.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,7 +16,6 @@ from typing import Any, Final
 import msgspec
 
 from stamps import dataintegrity, timestamp, webvh
-from stamps.encoding import base32_lower
 from stamps.errors import KeyFormatError, KeyLogError
 from stamps.jcs import jcs_encode
 from stamps.keys import PublicKey, Signer
@@ -90,11 +88,6 @@ class KeyLog(msgspec.Struct, frozen=True, kw_only=True):
     def allows(self, did_key: str, purpose: str) -> bool:
         """Say whether any entry gives `did_key` this purpose; revocation is judged by position, not here."""
         return purpose in self.keys.get(did_key, frozenset())
-
-
-def short_id(scid: str) -> str:
-    """Return the name of an actor's ref: base32(sha256(scid))[:32] (protocol, section 5)."""
-    return base32_lower(hashlib.sha256(scid.encode()).digest())[:32]
 
 
 def incept(*, update: Signer, next_update: PublicKey, device: PublicKey, time: str) -> bytes:

@@ -151,14 +151,6 @@ def rule_broken(stamp: Stamp, facts: RuleFacts) -> str | None:
     return None if facts.vc_valid else "stamp.vc"
 
 
-def supersedes(a_key: tuple[Hlc, str, int], b_key: tuple[Hlc, str, int]) -> bool:
-    """Say whether the stamp at `a_key` stands over the one at `b_key`, both by one author on one submission.
-
-    A key is (hlc, log, seq); the greater stands.
-    """
-    return a_key > b_key
-
-
 def _name_problem(stamp: Stamp) -> str | None:
     if not stamp.subject or not is_line(stamp.subject):
         return "The subject is not an actor."

@@ -66,7 +66,7 @@ MAKES_A_VALUE = frozenset(
         "range", "re.compile", "sorted", "tuple", "zip", "msgspec.Meta", "msgspec.field", "msgspec.json.Decoder",
         "msgspec.json.Encoder", "dataclass", "name.startswith", "_row", "_want", "click.Path", "click.Choice",
         "click.group", "click.option", "click.argument", "click.command", "click.version_option", "click.IntRange",
-        "verb", "logging.getLogger", "datetime", "_KINDS.items", "', '.join", "cast",
+        "verb", "lru_cache", "logging.getLogger", "datetime", "_KINDS.items", "', '.join", "cast",
     )
 )  # fmt: skip
 MUTATORS = frozenset(

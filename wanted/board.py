@@ -7,14 +7,12 @@ Give them to `Ledger.write` as `make`, so that what they saw still holds when it
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from beads.ledger import Draft, Ledger
 from beads.op import Place
-from stamps import credential
+from stamps import canon, credential
 from stamps import stamp as stamp_rules
+from stamps.errors import StampsError
 from stamps.keys import Signer
-from stamps.stamp import Stamp
 from wanted import lifecycle, view
 from wanted.errors import BadItem, NotYours, Taken, WrongStatus
 from wanted.item import Evidence, Terms
@@ -49,7 +47,7 @@ def post(title: str, description: str, terms: Terms, home: str | None = None) ->
         BadItem: The title or the terms are not sound.
     """
     problem = terms_problem(terms)
-    if not title.strip() or "\n" in title:
+    if not title.strip() or not canon.is_line(title):
         raise BadItem("a title is one line of text", 'wl post "Title" --description "…"')
     if problem:
         raise BadItem(problem)
@@ -175,7 +173,10 @@ def stamp(
         "title": title, "dims": sorted([name, score] for name, score in dims.items()), "confidence": confidence,
         "severity": severity, "skills": sorted(set(skills)),
     }  # fmt: skip
-    unsigned = msgspec.convert(payload | {"vc": NO_SIGNATURE}, Stamp)
+    try:
+        unsigned = stamp_rules.parse(payload | {"vc": NO_SIGNATURE})
+    except StampsError as error:
+        raise BadItem(str(error), f"A severity is one of {', '.join(stamp_rules.SEVERITIES)}.") from None
     problem = stamp_rules.problem(unsigned, dims)
     if problem:
         raise BadItem(problem)

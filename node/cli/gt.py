@@ -15,7 +15,10 @@ VERBS = {
     "hook": ("node.cli.gt_verbs", "hook", "What is on an agent's hook."),
     "prime": ("node.cli.gt_verbs", "prime", "What an agent is told when its session starts."),
     "done": ("node.cli.gt_verbs", "done", "An agent says its work is ready to be merged."),
-    "mq": ("node.cli.gt_verbs", "mq", "The merge queue: list, retry, reject."),
+    "resume": ("node.cli.gt_verbs", "resume", "Give a bead that needs you back to its worker."),
+    "unsling": ("node.cli.gt_verbs", "unsling", "Take a bead off its hook."),
+    "rescue": ("node.cli.gt_verbs", "rescue", "What was saved from worktrees that are gone."),
+    "mq": ("node.cli.gt_verbs", "mq", "The merge queue: list, retry, reject, release."),
 }
 
 

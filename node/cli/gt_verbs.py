@@ -220,6 +220,42 @@ def mq_retry(output: Output, bead: str) -> None:
     output.result({"bead": bead_json(again)}, f"Bead {again.short} is in the queue again.")
 
 
+@verb(name="release")
+@click.argument("rig_name", metavar="RIG")
+def mq_release(output: Output, rig_name: str) -> None:
+    """Test a held queue again: what failed on the target itself is thought to be mended."""
+    with the_town() as town:
+        town.mq_release(rig_name)
+    output.result({"rig": rig_name}, f"The queue of {rig_name} goes on.")
+
+
+@verb()
+@click.argument("bead")
+def resume(output: Output, bead: str) -> None:
+    """Give a bead that needs you back to its worker."""
+    with the_town() as town:
+        again = town.resume(bead)
+    output.result({"bead": bead_json(again)}, f"Bead {again.short} is on the hook of {again.assignee} again.")
+
+
+@verb()
+@click.argument("bead")
+def unsling(output: Output, bead: str) -> None:
+    """Take a bead off its hook; what was committed stays under refs/rescue."""
+    with the_town() as town:
+        free = town.unsling(bead)
+    output.result({"bead": bead_json(free)}, f"Bead {free.short} is ready again.")
+
+
+@verb()
+@click.argument("rig_name", metavar="RIG")
+def rescue(output: Output, rig_name: str) -> None:
+    """List what was saved from worktrees that are gone."""
+    with the_town() as town:
+        found = town.rescue_list(rig_name)
+    output.result({"rescued": dict(found)}, [f"{commit[:12]}  {ref}" for ref, commit in found.items()] or "Nothing.")
+
+
 @verb(name="reject")
 @click.argument("bead")
 @click.option("--reason", "-m", required=True)
@@ -231,4 +267,4 @@ def mq_reject(output: Output, bead: str, reason: str) -> None:
 
 
 rig = Verbs("rig", "Repositories the town works on.", rig_add, rig_list)
-mq = Verbs("mq", "The merge queue.", mq_list, mq_retry, mq_reject)
+mq = Verbs("mq", "The merge queue.", mq_list, mq_retry, mq_reject, mq_release)

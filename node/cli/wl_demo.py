@@ -18,6 +18,7 @@ def demo(output: Output, stay: bool, keep: Path | None) -> None:
     began = time.monotonic()
     lines: list[str] = []
     say = lines.append if output.json else lambda line: print(line, flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a story that is ended takes its processes along
     with stage(keep) as folder:
         story = Story(folder, say)
         try:

@@ -126,11 +126,6 @@ def test_spacing_and_a_missing_line_feed_change_nothing() -> None:
     assert keylog.verify(spaced).raw == incepted()
 
 
-def test_short_ids_are_32_letters_of_base32() -> None:
-    # sha256("") begins e3b0c44298fc1c149afbf4c8996fb92427ae41e4.
-    assert keylog.short_id("") == "4oymiquy7qobjgx36tejs35zeqt24qpe"
-
-
 def test_purposes_are_kept_apart() -> None:
     log = keylog.verify(first(state=document((DEVICE, "assertionMethod"), (OTHER, "authentication"), (LAST, ""))))
     assert log.allows(DEVICE.public.did, "assertionMethod")

@@ -3,15 +3,13 @@
 import dataclasses
 from typing import Any
 
-import hypothesis.strategies as st
 import msgspec
 import pytest
-from hypothesis import given
 
 from stamps import stamp as stamps
 from stamps.encoding import b64u_encode
 from stamps.errors import StampsError
-from stamps.stamp import Accepted, Hlc, RuleFacts, Stamp
+from stamps.stamp import Accepted, RuleFacts, Stamp
 
 DIMENSIONS = frozenset({"quality", "reliability", "creativity"})
 PAYLOAD: dict[str, Any] = {
@@ -167,18 +165,3 @@ RULES: dict[str, tuple[str | None, RuleFacts]] = {
 @pytest.mark.parametrize(("rule", "facts"), RULES.values(), ids=RULES.keys())
 def test_the_rule_when(rule: str | None, facts: RuleFacts) -> None:
     assert stamps.rule_broken(STAMP, facts) == rule
-
-
-positions = st.tuples(st.tuples(st.integers(0, 3), st.integers(0, 3)), st.sampled_from(["a", "b"]), st.integers(0, 3))
-Position = tuple[Hlc, str, int]
-
-
-@given(positions, positions)
-def test_of_two_stamps_exactly_one_stands(a: Position, b: Position) -> None:
-    assert stamps.supersedes(a, b) + stamps.supersedes(b, a) == (a != b)
-
-
-def test_the_clock_comes_before_the_log_and_the_log_before_the_place() -> None:
-    assert stamps.supersedes(((2, 0), "a", 0), ((1, 9), "b", 9))
-    assert stamps.supersedes(((1, 1), "b", 0), ((1, 1), "a", 9))
-    assert stamps.supersedes(((1, 1), "a", 2), ((1, 1), "a", 1))
