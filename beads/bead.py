@@ -117,6 +117,7 @@ class Actor:
         self.links: tuple[str, ...] = ()
         self.sponsors: set[str] = set()
         self.erased: set[str] = set()
+        self.agents_erased: set[tuple[str, str]] = set()
 
     @property
     def exists(self) -> bool:
@@ -125,7 +126,7 @@ class Actor:
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as a `wl-json` object."""
-        return {
+        state: dict[str, Any] = {
             "id": self.id,
             "logs": sorted(self.logs),
             "handle": self.handle,
@@ -133,6 +134,9 @@ class Actor:
             "sponsors": sorted(self.sponsors),
             "erased": sorted(self.erased),
         }
+        if self.agents_erased:
+            state["agents_erased"] = sorted(self.agents_erased)
+        return state
 
 
 class Covered(NamedTuple):

@@ -10,6 +10,8 @@ HEX64 = re.compile(r"[0-9a-f]{64}")
 LOG_ID = re.compile(r"[a-z2-7]{32}")
 COMMONS_ID = re.compile(r"wlc1[a-z2-7]{52}")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+TYPE = re.compile(r"(?=.{1,60}\Z)[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
+"""Of an operation, known here or not."""
 
 
 def commons_id(genesis: bytes) -> str:

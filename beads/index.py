@@ -165,15 +165,15 @@ class Index:
         """Say whether an operation's body is held."""
         return bool(self.database.query("SELECT 1 FROM bodies WHERE op = :op", {"op": op_id}))
 
-    def is_erased(self, actor: str, op_id: str) -> bool:
-        """Say whether an actor has taken back the words of an operation."""
-        sql = "SELECT 1 FROM erasures WHERE op = :op AND entity = :actor"
-        return bool(self.database.query(sql, {"op": op_id, "actor": actor}))
+    def is_erased(self, actor: str, op_id: str, log: str) -> bool:
+        """Say whether an actor has taken back the words of an operation of one of its logs."""
+        sql = "SELECT 1 FROM erasures WHERE op = :op AND entity = :actor AND (log IS NULL OR log = :log)"
+        return bool(self.database.query(sql, {"op": op_id, "actor": actor, "log": log}))
 
     def erased_bodies(self) -> list[tuple[str, int]]:
         """Return log and position of each body that is held although its author took it back."""
         sql = """SELECT o.log, o.seq FROM erasures e JOIN bodies b ON b.op = e.op JOIN ops o ON o.id = e.op
-                 JOIN logs l ON l.id = o.log AND l.actor = e.entity"""
+                 JOIN logs l ON l.id = o.log AND l.actor = e.entity WHERE e.log IS NULL OR e.log = o.log"""
         return [(log, seq) for log, seq in self.database.query(sql)]
 
     def ops_of(self, entity: Entity) -> Sequence[Live]:
@@ -203,7 +203,9 @@ class Index:
             Ambiguous: There are several.
         """
         sql = "SELECT id FROM entities WHERE kind = :kind AND id >= :low AND id < :high ORDER BY id LIMIT 11"
-        rows = self.database.query(sql, {"kind": kind, "low": prefix.lower(), "high": prefix.lower() + "~"})
+        # Operation ids are hexadecimal; those of actors have capitals.
+        low = prefix if kind == "actor" else prefix.lower()
+        rows = self.database.query(sql, {"kind": kind, "low": low, "high": low + "~"})
         if not rows or not prefix:
             raise NotFound(f"no {kind} {prefix}")
         if len(rows) > 1 and rows[0][0] != prefix:

@@ -68,8 +68,8 @@ class Known(Protocol):
     def lacks_body(self, log: str, seq: int) -> Op | None:
         """Return the operation whose body is missing here; None where it is held, or the operation unknown."""
 
-    def is_erased(self, actor: str, op_id: str) -> bool:
-        """Say whether an actor has taken back the words of an operation."""
+    def is_erased(self, actor: str, op_id: str, log: str) -> bool:
+        """Say whether an actor has taken back the words of an operation of one of its logs."""
 
 
 @dataclass
@@ -225,7 +225,7 @@ class Intaker:
         try:
             for seq, raw in read():
                 wanted = new.get(seq) or self._known.lacks_body(log, seq)
-                if wanted is None or self._known.is_erased(self._actor(log), wanted.id):
+                if wanted is None or self._known.is_erased(self._actor(log), wanted.id, log):
                     continue
                 if body.matches(raw, wanted.body):
                     taken[seq] = raw

@@ -289,6 +289,8 @@ class Ledger:
             place = self.index.place(op_id)
             if place is None or place.actor != author.actor:
                 raise NotAllowed("only the author of words can erase them")
+            if not author.device and place.log != author.log(self.commons):
+                raise NotAllowed("an agent's key erases only what it wrote", "Use a device key of the owner.")
             (written,) = self._append(author, [Draft("erase", {"op": op_id})])
             self._drop_erased()
             return written
@@ -382,8 +384,8 @@ class _Known:
         one = self._index.op_at(log, seq)
         return None if one is None or one.body is None or self._index.has_body(one.id) else one
 
-    def is_erased(self, actor: str, op_id: str) -> bool:
-        return self._index.is_erased(actor, op_id)
+    def is_erased(self, actor: str, op_id: str, log: str) -> bool:
+        return self._index.is_erased(actor, op_id, log)
 
 
 class _Replay:

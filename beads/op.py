@@ -188,6 +188,9 @@ def _line(value: Mapping[str, Any], header: bytes, signature: bytes) -> Line:
 def _check_shape(value: Mapping[str, Any], h: _Header, hlc: Hlc) -> None:
     if not ids.LOG_ID.fullmatch(h.log) or not ids.COMMONS_ID.fullmatch(h.c):
         raise InvalidLine("header_format", "log or commons id")
+    # It stands in commit messages, which git hosts refuse where they hold odd bytes: with all else that is pushed.
+    if not ids.TYPE.fullmatch(h.t):
+        raise InvalidLine("header_format", "t")
     if h.seq < 0 or (h.seq == 0) != (h.prev is None) or (h.prev and not ids.HEX64.fullmatch(h.prev)):
         raise InvalidLine("header_format", "seq and prev")
     if not clock.in_range(hlc):

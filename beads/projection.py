@@ -105,17 +105,18 @@ BEADS = Projection(
 
 
 def _erasure_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
-    return {"erasures": [{"entity": state["id"], "op": op} for op in state["erased"]]}
+    places = [(op, None) for op in state["erased"]] + list(state.get("agents_erased", ()))
+    return {"erasures": [{"entity": state["id"], "op": op, "log": log} for op, log in places]}
 
 
 ERASURES = Projection(
     kind="actor",
     ddl=(
-        "CREATE TABLE erasures (entity TEXT NOT NULL, op TEXT NOT NULL)",
+        "CREATE TABLE erasures (entity TEXT NOT NULL, op TEXT NOT NULL, log TEXT)",
         "CREATE INDEX erasures_entity ON erasures (entity)",
         "CREATE INDEX erasures_op ON erasures (op)",
     ),
-    columns={"erasures": ("entity", "op")},
+    columns={"erasures": ("entity", "op", "log")},
     rows=_erasure_rows,
 )
-"""Whose words are taken back: every index has it, for no body of these may be taken up again."""
+"""Whose words are taken back, and in which log only: every index has it, for no body of these may be taken up again."""

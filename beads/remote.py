@@ -336,6 +336,8 @@ class GitRemote:
             raise
         except HTTPUnauthorized as error:
             raise RemoteError(f"{self.url} wants credentials") from error
+        except HTTPError as error:
+            raise RemoteError(f"{self.url} does not answer", "Is the peer up? See: wl peer list") from error
         except _FAILURES as error:
             reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
             raise RemoteError(f"cannot talk to {self.url}: {reason}", "Is the peer up? Try: wl peer list") from error

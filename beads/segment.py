@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from beads import gitobject, limits
+from beads import gitobject, ids, limits
 from beads.errors import InvalidLine
 from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
 from beads.op import Line
@@ -120,7 +120,9 @@ def message(lines: Sequence[Line]) -> str:
 
 def _entry(line: Line) -> str:
     item = line.p.get("item") or line.p.get("bead")
-    return f"{line.seq} {line.t} {line.id[:12]} {item[:12] if isinstance(item, str) else '-'}"
+    # Of an unknown type, `item` may be anything.
+    named = ids.short(item) if isinstance(item, str) and ids.HEX64.fullmatch(item) else "-"
+    return f"{line.seq} {line.t} {ids.short(line.id)} {named}"
 
 
 def last_seq(commit_message: str) -> int:

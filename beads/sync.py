@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from beads import genesis, ids, pack, report
-from beads.errors import InvalidLine, LimitExceeded, NotFound, RemoteError
+from beads.errors import InvalidGenesis, InvalidLine, LimitExceeded, NotFound, RemoteError
 from beads.git_store import GitStore
 from beads.gitobject import GitObject
 from beads.ledger import Ledger
@@ -208,18 +208,21 @@ def fetch_founding(remote: GitRemote, commons: str | None) -> Founding:
     with remote.fetch(choose, _nowhere, pack.FOUNDING) as fetched:
         find = finder(fetched.pack, _nowhere)
         offered = [_founding(name, target, find) for name, target in found.items()]
-    chosen = _heirs(offered)
+    chosen = _heirs([each for each in offered if each is not None])
     if len(chosen) != 1:
         what = "holds no commons" if not chosen else f"holds {len(chosen)} commons"
         raise NotFound(f"{remote.url} {what}", "Give the address of one: …/git/<commons>.")
     return chosen[0]
 
 
-def _founding(name: str, target: str, find: Find) -> Founding:
+def _founding(name: str, target: str, find: Find) -> Founding | None:
+    """Read one; None where it is broken, or not that of the commons under whose name it lies."""
     try:
-        return Founding(*Offer(name.removesuffix("genesis"), {name: target}, find, {}).founding())
-    except InvalidLine as error:
-        raise RemoteError(f"the founding document offered is broken: {error}") from None
+        founding = Founding(*Offer(name.removesuffix("genesis"), {name: target}, find, {}).founding())
+        genesis.parse(founding.genesis)
+    except (InvalidLine, InvalidGenesis):
+        return None
+    return founding if name.split("/")[2] == ids.commons_id(founding.genesis) else None
 
 
 def _heirs(offered: list[Founding]) -> list[Founding]:

@@ -16,6 +16,7 @@ from node import wiring
 from node.home import Home, Peer
 from stamps.sheet import EarnedStamp
 from wanted import board, policy, portable, view
+from wanted.errors import NotYours
 from wanted.item import Evidence, Terms
 from wanted.policy import DAY_MS
 from wanted.view import ItemView
@@ -114,6 +115,8 @@ class Commons:
     def accept(self, item: str, submission: str | None, judgement: Judgement | None) -> ItemView:
         """Take a submission as what was asked for, and stamp it if there is a judgement."""
         before = self.item(item)
+        if judgement is not None and before.submissions[board.choose(before, submission)].actor == self.me:
+            raise NotYours("nobody stamps their own work", "Accept it without --stamp; stamps are for others to give.")
         after = self._on(before.id, lambda it: board.accept(it, self._log, submission))
         if judgement is not None:
             new = {a.submission for a in after.accepted} - {a.submission for a in before.accepted}
@@ -126,7 +129,8 @@ class Commons:
         def make(it: ItemView) -> list[Draft]:
             chosen = submission or _only_accepted(it)
             return board.stamp(
-                it, chosen, self.author.signer, title=judgement.title or self._title(it), dims=judgement.dims,
+                it, chosen, self.author.actor, self.author.signer, title=judgement.title or self._title(it),
+                dims=judgement.dims,
                 confidence=judgement.confidence, severity=judgement.severity, skills=judgement.skills,
                 message=judgement.message,
             )  # fmt: skip
@@ -140,6 +144,12 @@ class Commons:
     def reject(self, item: str, submission: str | None, reason: str, *, final: bool) -> ItemView:
         """Refuse a submission."""
         return self._on(item, lambda it: board.reject(it, self._log, submission, reason, final=final))
+
+    def grant(self, item: str, actor: str) -> ItemView:
+        """Give an item to an actor by hand, for the lease that the configuration says."""
+        chosen = self.find_actor(actor)
+        until = wiring.now_ms() + self.home.config.policy.lease_ms
+        return self._on(item, lambda it: board.grant(it, self._log, chosen, until))
 
     def end(self, item: str, op: str) -> ItemView:
         """Close or withdraw an item."""
@@ -290,7 +300,8 @@ def earned(index: Index, commons: str, actor: str) -> list[EarnedStamp]:
 
 
 def _only_accepted(item: ItemView) -> str:
-    if len(item.accepted) != 1:
-        what = "nothing was accepted yet" if not item.accepted else "several submissions were accepted"
-        raise NotFound(what, "Name one: --submission ID")
+    if not item.accepted:
+        raise NotFound("nothing was accepted yet", "Accept it first: wl accept ITEM --stamp …")
+    if len(item.accepted) > 1:
+        raise NotFound("several submissions were accepted", "Name one: --submission ID")
     return item.accepted[0].submission

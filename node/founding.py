@@ -144,8 +144,10 @@ def _only_commons(address: str) -> tuple[str, str]:
 
 
 def _settle_down(home: Home, founding: Founding) -> str:
+    """Make room for a commons. The first one is what verbs mean; a later one is named with --commons."""
+    first = all(known.private for known in home.commons().values())
     commons = wiring.found(home, founding.genesis, founding.cut)
-    if not genesis.parse(founding.genesis).private:
+    if first:
         home.set_default(commons)
     return commons
 
@@ -159,9 +161,7 @@ def _check_cut(parsed: Genesis, founding: Founding) -> None:
 
 def _follow_parent(home: Home, address: str, parent: Parent) -> None:
     founding = fetch_founding(wiring.remote(address, FIRST_SYNC), parent.commons)
-    chosen = home.choose(None)
     _settle_down(home, founding)
-    home.set_default(chosen)
     home.add_peer(parent.commons, Peer(address, push=False))
     with Commons(home, parent.commons) as ours:
         ours.sync_with(Peer(address, push=False), FIRST_SYNC)

@@ -153,7 +153,7 @@ class Home:
         return dict(sorted(found.items(), key=lambda pair: (pair[1].name, pair[0])))
 
     def choose(self, wanted: str | None) -> str:
-        """Return the commons meant: by id, prefix of an id, or name; without one, the default.
+        """Return the commons meant: by id, name, or a prefix of either; without one, the default.
 
         Raises:
             NotFound: There is none.
@@ -162,14 +162,23 @@ class Home:
         known = self.commons()
         if wanted is None:
             return self._default(known)
-        fits = [i for i, g in known.items() if i == wanted or g.name == wanted] or [
-            i for i in known if i.startswith(wanted) or i.removeprefix("wlc1").startswith(wanted)
+        fits = [i for i, g in known.items() if wanted in (i, g.name)] or [
+            i
+            for i, g in known.items()
+            if i.startswith(wanted) or i.removeprefix("wlc1").startswith(wanted) or g.name.startswith(wanted)
         ]
         if not fits:
             raise NotFound(f"no commons {wanted} here", "See: wl list")
         if len(fits) > 1:
             raise Ambiguous(wanted, fits)
         return fits[0]
+
+    def meant(self) -> str | None:
+        """Return the commons that verbs mean where none is named, or None."""
+        try:
+            return self.choose(None)
+        except (NotFound, Usage):
+            return None
 
     def _default(self, known: Mapping[str, Genesis]) -> str:
         public = [i for i, g in known.items() if not g.private]

@@ -36,7 +36,8 @@ def item_json(index: Index, item: ItemView) -> dict[str, Any]:
         "winners": item.terms.winners,
         "competition": item.terms.competition,
         "submissions": [
-            {"id": op, "actor": s.actor, "evidence": list(s.evidence), "accepted": item.accepted_of(op) is not None}
+            {"id": op, "actor": s.actor, "evidence": list(s.evidence), "accepted": item.accepted_of(op) is not None,
+             "summary": index.prose(op).get("summary", "")}
             for op, s in item.submissions.items()
         ],
         "accepted": [{"submission": a.submission, "actor": a.actor, "op": a.op} for a in item.accepted],
@@ -65,6 +66,8 @@ def item_lines(index: Index, item: ItemView, handles: Mapping[str, str]) -> list
     for op, submission in item.submissions.items():
         verdict = "accepted" if item.accepted_of(op) else "waits" if op in item.unjudged else "rejected"
         lines.append(f"  submission  {ids.short(op)} by {name(submission.actor, handles)}: {verdict}")
+        summary = index.prose(op).get("summary", "")
+        lines += [f"              {line}" for line in summary.splitlines()]
         lines += [f"              {evidence_line(evidence)}" for evidence in submission.evidence]
     for stamp in item.stamps:
         scores = ", ".join(f"{dimension} {score}/5" for dimension, score in stamp.dims)
@@ -76,8 +79,19 @@ def item_lines(index: Index, item: ItemView, handles: Mapping[str, str]) -> list
 
 def evidence_line(evidence: Mapping[str, str | int | bool]) -> str:
     """Return a piece of evidence on one line."""
-    rest = "  ".join(f"{key}={value}" for key, value in evidence.items() if key != "kind")
-    return f"{evidence.get('kind')}: {rest}"
+    kind = str(evidence.get("kind", "evidence"))
+    if set(evidence) == {"kind", kind}:
+        return f"{kind}: {evidence[kind]}"
+    rest = {key: value for key, value in evidence.items() if key != "kind"}
+    shown = (f"{key} {_brief(value)}" for key, value in rest.items())
+    return f"{kind.replace('_', ' ')}: {', '.join(shown)}"
+
+
+def _brief(value: str | int | bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    return text[:12] if len(text) == 40 and set(text) <= set("0123456789abcdef") else text
 
 
 def name(actor: str, handles: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -334,3 +334,48 @@ def names_imported(module: Module) -> Iterator[tuple[ast.stmt, str, str]]:
     for node in module.tree.body:
         if isinstance(node, ast.ImportFrom):
             yield from ((node, str(node.module), alias.asname or alias.name) for alias in node.names)
+
+
+# -- the laws bite -------------------------------------------------------------------------------------------------
+
+CRIMES = {
+    "import os": touches,
+    "from time import monotonic": touches,
+    "import urllib3.util": touches,
+    "def f(path):\n    return path.read_text()": touches,
+    "def f():\n    return open('x')": touches,
+    "from datetime import datetime\ndef f():\n    return datetime.now()": touches,
+    "known = {}": mutable_state,
+    "KNOWN = {}\ndef f(x):\n    KNOWN[x] = 1": mutable_state,
+    "KNOWN = []\ndef f(x):\n    KNOWN.append(x)": mutable_state,
+    "def f():\n    global x\n    x = 1": mutable_state,
+    "register('me')": work_at_import,
+    "VALUE = compute()": work_at_import,
+    "for n in range(3):\n    pass": work_at_import,
+    "if True:\n    x = 1": work_at_import,
+    "class A:\n    x = compute()": work_at_import,
+    "def f(x=compute()):\n    return x": work_at_import,
+}
+FINE = "import re\nfrom typing import Final\nNAMES: Final = re.compile('x')\ndef f():\n    return {}\n"
+
+
+@pytest.mark.parametrize(("source", "check"), CRIMES.items())
+def test_a_breach_is_found(tmp_path: Path, source: str, check: Callable[[Module], Iterator[str]]) -> None:
+    path = tmp_path / "crime.py"
+    path.write_text(source + "\n")
+    assert list(check(Module("beads.crime", path))) != []
+
+
+@pytest.mark.parametrize("check", [touches, mutable_state, work_at_import])
+def test_what_keeps_the_laws_is_let_be(tmp_path: Path, check: Callable[[Module], Iterator[str]]) -> None:
+    path = tmp_path / "fine.py"
+    path.write_text(FINE)
+    assert list(check(Module("beads.fine", path))) == []
+
+
+def test_a_late_import_without_a_reason_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "late.py"
+    path.write_text("def f():\n    import json\n")
+    assert not explained(Module("beads.late", path), 2)
+    path.write_text("def f():\n    # It takes a second.\n    import json  # noqa: PLC0415\n")
+    assert explained(Module("beads.later", path), 3)

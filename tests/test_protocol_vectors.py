@@ -78,7 +78,7 @@ def tell(folder: Path) -> Story:
 
 def _stamp(ledger: Ledger, item: str, submission: str, author: Author) -> list[Draft]:
     return board.stamp(
-        board.load(ledger, item), submission, author.signer, title="Quick and quiet", dims={"quality": 4},
+        board.load(ledger, item), submission, author.actor, author.signer, title="Quick and quiet", dims={"quality": 4},
         confidence=80, severity="leaf", skills=["oil"], message="Thank you.",
     )  # fmt: skip
 

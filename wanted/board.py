@@ -115,8 +115,28 @@ def accept(item: ItemView, log: str, submission: str | None) -> list[Draft]:
     chosen = choose(item, submission)
     actor = item.submissions[chosen].actor
     if actor not in item.granted and not item.terms.competition:
-        raise Taken("the submitter was never granted this item", "Grant it first: wl grant ITEM ACTOR")
+        raise Taken("the submitter was never granted this item", f"Grant it first: wl grant {item.id[:12]} {actor}")
     return [Draft("wanted.accept", _home(item) | {"submission": chosen, "actor": actor})]
+
+
+def grant(item: ItemView, log: str, actor: str, until: int) -> list[Draft]:
+    """Give the item to an actor who wants it, or renew the holder's lease.
+
+    Raises:
+        NotYours: This log is not the item's home.
+        Taken: Another holds it.
+        WrongStatus: The item is over, or the actor has neither claimed nor handed anything in.
+    """
+    _check_home(item, log)
+    _check_open("wanted.grant", item)
+    if item.holder is not None and item.holder.actor != actor:
+        raise Taken("another holds the item", "Reject their work for good first: wl reject ITEM --final")
+    intent = item.intents.get(actor)
+    submission = item.submission_of(actor)
+    claim_op = intent.op if intent is not None and intent.kind == "claim" else submission
+    if claim_op is None:
+        raise WrongStatus("that actor has neither claimed the item nor handed anything in")
+    return [Draft("wanted.grant", _home(item) | {"claim": claim_op, "actor": actor, "until": until})]
 
 
 def reject(item: ItemView, log: str, submission: str | None, reason: str, *, final: bool) -> list[Draft]:
@@ -156,8 +176,8 @@ def decided(decision: Decision) -> Draft:
 
 
 def stamp(
-    item: ItemView, submission: str, signer: Signer, *, title: str, dims: Mapping[str, int], confidence: int,
-    severity: str, skills: Sequence[str], message: str,
+    item: ItemView, submission: str, actor: str, signer: Signer, *, title: str, dims: Mapping[str, int],
+    confidence: int, severity: str, skills: Sequence[str], message: str,
 ) -> list[Draft]:  # fmt: skip
     """Judge accepted work; the credential is signed when the operation's place in the log is known.
 
@@ -168,6 +188,8 @@ def stamp(
     accepted = item.accepted_of(submission)
     if accepted is None:
         raise WrongStatus("only accepted work can be stamped", "Accept it first: wl accept ITEM --stamp …")
+    if accepted.actor == actor:
+        raise NotYours("nobody stamps their own work", "Stamps are for others to give.")
     payload = {
         "subject": accepted.actor, "item": item.id, "submission": submission, "accept": accepted.op,
         "title": title, "dims": sorted([name, score] for name, score in dims.items()), "confidence": confidence,

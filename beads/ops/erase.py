@@ -26,8 +26,14 @@ def entity(op: Op, actor: str) -> Entity:
 
 
 def apply(state: Any, live: Live, payload: Erase, context: Context) -> str | None:
-    """Record it; an erasure of another actor's body has no effect when it is acted on."""
-    state.erased.add(payload.op)
+    """Record it; an erasure of another actor's body has no effect when it is acted on.
+
+    A device takes back any words of its actor's, an agent only those of its own log.
+    """
+    if live.device:
+        state.erased.add(payload.op)
+    else:
+        state.agents_erased.add((payload.op, live.op.log))
     return None
 
 

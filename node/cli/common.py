@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from beads.errors import DamagedIndex
-from node.errors import KNOWN, classify, hint_of
+from node.errors import KNOWN, REFUSED, classify, hint_of
 
 SCHEMA_VERSION = 1
 
@@ -104,7 +104,9 @@ def verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
 
 def commons_option(function: Callable[..., None]) -> Callable[..., None]:
     """Add --commons."""
-    return click.option("--commons", "-c", metavar="NAME", help="Which commons: name, id or a part of it.")(function)
+    return click.option("--commons", "-c", metavar="NAME", help="Which commons: its name or id, or how it begins.")(
+        function
+    )
 
 
 def offline_option(function: Callable[..., None]) -> Callable[..., None]:
@@ -115,27 +117,35 @@ def offline_option(function: Callable[..., None]) -> Callable[..., None]:
 def main(group: click.Group, program: str) -> NoReturn:
     """Run a command line; every known error becomes one message, one hint and an exit code."""
     try:
-        try:
-            group.main(prog_name=program, standalone_mode=False)
-        except DamagedIndex:
-            # It is only an index: it was marked, and this time it is built anew.
-            group.main(prog_name=program, standalone_mode=False)
+        # Without its own error handling click returns the code of an early end, and raises everything else.
+        code = _run(group, program)
     except click.exceptions.Abort:
         sys.exit(130)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
     except click.ClickException as error:
         _say({"code": "usage", "message": error.format_message(), "hint": _usage_hint(error, program)})
         sys.exit(error.exit_code)
     except KNOWN as error:
-        exit_code, _, code = classify(error)
-        _say({"code": code, "message": str(error), "hint": hint_of(error)})
+        exit_code, _, name = classify(error)
+        _say({"code": name, "message": str(error), "hint": hint_of(error)})
         sys.exit(exit_code)
-    except BrokenPipeError:
-        # The reader has gone, as in `wl browse | head`; nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    sys.exit(0)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader has gone, as in `wl browse | head`; nobody is left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        where = f": {error.filename}" if error.filename else ""
+        _say({"code": "system", "message": f"{error.strerror or error}{where}", "hint": ""})
+        sys.exit(REFUSED)
+    sys.exit(code)
+
+
+def _run(group: click.Group, program: str) -> int:
+    try:
+        code = group.main(prog_name=program, standalone_mode=False)
+    except DamagedIndex:
+        # It is only an index: it was marked, and this time it is built anew.
+        code = group.main(prog_name=program, standalone_mode=False)
+    return code if isinstance(code, int) else 0
 
 
 def _usage_hint(error: click.ClickException, program: str) -> str:

@@ -8,11 +8,13 @@ from node.cli.common import main as run
 VERBS = {
     "create": ("node.cli.wl_commons", "create", "Found a commons."),
     "join": ("node.cli.wl_commons", "join", "Follow a commons, from any node or git repository that holds it."),
+    "use": ("node.cli.wl_commons", "use", "Say which commons verbs mean."),
     "list": ("node.cli.wl_commons", "list_", "The commons followed here."),
     "browse": ("node.cli.wl_items", "browse", "The board: what is wanted."),
     "show": ("node.cli.wl_items", "show", "One item, whole."),
     "post": ("node.cli.wl_work", "post", "Offer work."),
     "claim": ("node.cli.wl_work", "claim", "Want an item; its home grants it."),
+    "grant": ("node.cli.wl_work", "grant", "Give an item to a claimer by hand."),
     "release": ("node.cli.wl_work", "release", "Give an item up."),
     "done": ("node.cli.wl_work", "done", "Hand work in, with evidence."),
     "accept": ("node.cli.wl_work", "accept", "Take a submission; --stamp judges it too."),

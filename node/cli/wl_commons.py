@@ -2,6 +2,7 @@
 
 import click
 
+from beads.genesis import Genesis
 from node import founding
 from node.cli.common import Output, commons_option, table, verb
 from node.cli.wl_identity import ensure_identity
@@ -27,8 +28,28 @@ def create(
     commons = founding.create(home, name, admission=admission, validators=validators, dimensions=dimensions)
     _introduce(home, commons, handle)
     output.result(
-        {"commons": commons, "name": name}, [f"Founded {name}.", f"It is {commons}"], ['wl post "Title"', "wl serve"]
+        {"commons": commons, "name": name},
+        [f"Founded {name}.", f"It is {commons}", *_not_meant(home, commons, name)],
+        ['wl post "Title"', "wl serve"],
     )
+
+
+def _not_meant(home: Home, commons: str, name: str) -> list[str]:
+    """Say that verbs still mean another commons, where they do."""
+    meant = home.choose(None)
+    if meant == commons:
+        return []
+    return [f"Verbs go on meaning {home.commons()[meant].name}: name this one with --commons, or run wl use {name!r}."]
+
+
+@verb()
+@click.argument("commons")
+def use(output: Output, commons: str) -> None:
+    """Say which commons verbs mean, where none is named."""
+    home = Home(locate())
+    chosen = home.choose(commons)
+    home.set_default(chosen)
+    output.result({"commons": chosen}, f"Verbs mean {home.commons()[chosen].name} now.")
 
 
 @verb()
@@ -37,8 +58,8 @@ def create(
 def join(output: Output, url: str, handle: str | None) -> None:
     """Follow a commons, from any node or git repository that holds it."""
     home = Home(locate())
-    ensure_identity(home, output)
     joined = founding.join(home, url, output.note)
+    ensure_identity(home, output)
     _introduce(home, joined.commons, handle)
     report = joined.exchange.report
     output.result(
@@ -49,9 +70,22 @@ def join(output: Output, url: str, handle: str | None) -> None:
         [
             f"Joined {joined.founding.name}: {report.accepted} operations, every one verified.",
             *(f"  {outcome}" for outcome in report.troubles),
+            *_history(home, joined.founding),
+            *_not_meant(home, joined.commons, joined.founding.name),
         ],
         ["wl browse", "wl claim ITEM"],
     )  # fmt: skip
+
+
+def _history(home: Home, founded: Genesis) -> list[str]:
+    """Say where a fork's inherited items are."""
+    parent = founded.parent.commons if founded.parent else None
+    if parent is None or parent not in home.commons():
+        return []
+    name = home.commons()[parent].name
+    return [
+        f"What it inherits is in {name} ({short(parent)}), which is followed too: wl browse --commons {short(parent)}"
+    ]
 
 
 def _introduce(home: Home, commons: str, handle: str | None) -> None:
@@ -65,8 +99,10 @@ def _introduce(home: Home, commons: str, handle: str | None) -> None:
 def list_(output: Output) -> None:
     """The commons followed here."""
     home = Home(locate())
+    meant = home.meant()
     rows = [
         (
+            "*" if commons == meant else "",
             short(commons),
             founded.name,
             "private" if founded.private else founded.admission,
@@ -77,12 +113,12 @@ def list_(output: Output) -> None:
     output.result(
         {
             "commons": [
-                {"id": c, "name": g.name, "private": g.private, "parent": g.parent.commons if g.parent else None,
-                 "peers": [p.url for p in home.peers(c)]}
+                {"id": c, "name": g.name, "private": g.private, "meant": c == meant,
+                 "parent": g.parent.commons if g.parent else None, "peers": [p.url for p in home.peers(c)]}
                 for c, g in home.commons().items()
             ]
         },
-        table([("ID", "NAME", "ADMISSION", "PEERS"), *rows], 1) if rows else "You follow no commons yet.",
+        table([("", "ID", "NAME", "ADMISSION", "PEERS"), *rows], 2) if rows else "You follow no commons yet.",
         [] if rows else ["wl create NAME", "wl join URL"],
     )  # fmt: skip
 
@@ -101,6 +137,11 @@ def fork(output: Output, name: str, commons: str | None) -> None:
             "name": name,
             "parent": made.founding.parent.commons if made.founding.parent else None,
          "inherited": made.inherited},
-        [f"Founded {name}, with {made.inherited} operations inherited, read-only.", f"It is {made.commons}"],
+        [
+            f"Founded {name}, with {made.inherited} operations inherited, read-only.",
+            f"It is {made.commons}",
+            *_history(home, made.founding),
+            *_not_meant(home, made.commons, name),
+        ],
         ["wl serve", "wl list"],
     )  # fmt: skip

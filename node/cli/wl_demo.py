@@ -28,8 +28,8 @@ def demo(output: Output, stay: bool, keep: Path | None) -> None:
                 {"seconds": round(seconds, 1), "nodes": story.urls, "story": lines},
                 ["", f"All of it really happened, in {seconds:.1f} s.", *addresses(story.urls)],
             )
+            click.echo("Stop with Ctrl-C." if stay else "They stop with the story; scripts/demo --stay keeps them up.")
             if stay:
-                click.echo("Stop with Ctrl-C.")
                 signal.pause()
         except KeyboardInterrupt:
             click.echo("")

@@ -1,5 +1,7 @@
 """wl init, wl me: who I am."""
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -27,7 +29,7 @@ def ensure_identity(home: Home, output: Output) -> None:
 def init(output: Output, ssh_key: Path | None, passphrase: bool) -> None:
     """Make an identity: keys that stay here, and a key log that everybody may read."""
     home = Home(locate())
-    secret = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True).encode() if passphrase else None
+    secret = _new_passphrase() if passphrase else None
     device = _existing(ssh_key) if ssh_key else None
     keys = home.make_identity(device, secret)
     recovery = home.path / "identity" / RECOVERY
@@ -40,6 +42,13 @@ def init(output: Output, ssh_key: Path | None, passphrase: bool) -> None:
         ],
         ['wl create "Our Commons"', "wl join URL"],
     )
+
+
+def _new_passphrase() -> bytes:
+    given = os.environ.get("WL_PASSPHRASE")
+    if not given and not sys.stdin.isatty():
+        raise Usage("there is nobody to ask for a passphrase", "Run it on a terminal, or set WL_PASSPHRASE.")
+    return (given or click.prompt("Passphrase", hide_input=True, confirmation_prompt=True)).encode()
 
 
 def _existing(path: Path) -> SigningKey:

@@ -53,7 +53,7 @@ def browse(
         (row["id"][:12], row["status"], row["effort"], row["title"] or "(no words held here)", ",".join(row["skills"]))
         for row in rows
     ]
-    empty = "Nothing is open here." if status == "open" else f"Nothing is {status} here."
+    empty = "No items here." if status == "all" else f"Nothing is {status.replace('_', ' ')} here."
     output.result(
         {"commons": chosen, "items": rows},
         table(cells, 3) or [empty],

@@ -6,6 +6,7 @@ import click
 
 from node import wiring
 from node.cli.common import Output, verb
+from node.errors import NodeError
 from node.home import Home, locate
 from node.http.app import listen
 from node.http.app import serve as answer
@@ -20,7 +21,13 @@ def serve(output: Output, host: str | None, port: int | None) -> None:
     settings = home.config.serve
     if home.exists:
         wiring.author(home)  # asks for the passphrase now, not when a claim comes in
-    sock = listen(host or settings.host, settings.port if port is None else port)
+    wanted = settings.port if port is None else port
+    try:
+        sock = listen(host or settings.host, wanted)
+    except OSError as error:
+        raise NodeError(
+            f"cannot listen on port {wanted}: {error.strerror}", "Another one: wl serve --port 0"
+        ) from error
     name, number = sock.getsockname()[:2]
     base = f"http://{f'[{name}]' if ':' in name else name}:{number}"
     public = {c: g.name for c, g in home.commons().items() if not g.private}

@@ -24,8 +24,9 @@ WAIT_SECONDS = 60
 def in_step(output: Output, commons: str | None, offline: bool) -> Iterator[Commons]:
     """Open the commons, pull before and push after; a peer that is down is mentioned and waits for the next sync."""
     home = Home(locate())
+    chosen = home.choose(commons)
     ensure_identity(home, output)
-    with Commons(home, home.choose(commons)) as ours:
+    with Commons(home, chosen) as ours:
         if not offline:
             for result in ours.sync(push=False):
                 if result.error:
@@ -145,7 +146,14 @@ def done(
     if commit:
         evidence.insert(0, {"kind": "git_commit", "commit": commit, "repo": repo})
     with in_step(output, commons, offline) as ours:
-        tell(output, ours, ours.submit(item, evidence, summary), "Handed in.", "wl sync   (to see how it was judged)")
+        found = ours.submit(item, evidence, summary)
+        granted = found.terms.competition or ours.me in found.granted
+        said = (
+            "Handed in."
+            if granted
+            else "Handed in, but the item was never granted to you: claim it, or its home may not take it."
+        )
+        tell(output, ours, found, said, "wl sync   (to see how it was judged)")
 
 
 def judging(function: Callable[..., None]) -> Callable[..., None]:
@@ -213,6 +221,17 @@ def stamp(
     said = judgement(**scores)  # type: ignore[arg-type]
     with in_step(output, commons, offline) as ours:
         tell(output, ours, ours.stamp(item, submission, said), "Stamped.")
+
+
+@verb()
+@click.argument("item")
+@click.argument("actor")
+@commons_option
+@offline_option
+def grant(output: Output, item: str, actor: str, commons: str | None, offline: bool) -> None:
+    """Give an item to a claimer by hand; by default the home's node does it by itself."""
+    with in_step(output, commons, offline) as ours:
+        tell(output, ours, ours.grant(item, actor), "Granted.")
 
 
 @verb()

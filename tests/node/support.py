@@ -25,11 +25,13 @@ class Person:
     """Somebody with a home of their own."""
 
     home: Path
+    more: tuple[tuple[str, str], ...] = ()
 
     def run(self, *command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", f"node.cli.{command[0]}", *command[1:]],
-            env=environment(self.home), cwd=cwd, capture_output=True, text=True, check=False, timeout=DEADLINE * 2,
+            env=environment(self.home) | dict(self.more), cwd=cwd,
+            capture_output=True, text=True, check=False, timeout=DEADLINE * 2,
         )  # fmt: skip
 
     def ok(self, *command: str) -> str:

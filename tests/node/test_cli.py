@@ -8,9 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from beads import gitobject, segment
+from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
+from beads.repository import RefUpdate, Repository
+from node import wiring
 from node.commons import Commons
 from node.home import Home
 from tests.node.support import Person, git, refs
+
+
+def damaged(repository: Repository, target: str, forged: bytes) -> tuple[list[GitObject], str]:
+    """Encode a log's one segment anew with other bytes."""
+    blob = gitobject.make(BLOB, forged)
+    folder, name = segment.path(0)
+    inner = gitobject.tree([TreeEntry(name, FILE_MODE, blob.id)])
+    root = gitobject.tree([TreeEntry(folder, TREE_MODE, inner.id)])
+    head = gitobject.commit(root.id, (), "x <x@wl.invalid>", 0, repository.commit(target).message)
+    return [blob, inner, root, head], head.id
 
 
 def test_before_there_is_a_home_verbs_say_what_to_do(person: Callable[[str], Person]) -> None:
@@ -181,6 +195,109 @@ def test_an_ssh_key_becomes_the_device_key(person: Callable[[str], Person], tmp_
     somebody.ok("wl", "create", "C")
     assert somebody.post("Signed by ssh")
     assert somebody.ask("wl", "verify")["problems"] == []
+
+
+def test_an_early_end_keeps_its_exit_code(alice: Person, tmp_path: Path) -> None:
+    alice.ok("wl", "peer", "add", "http://127.0.0.1:9/git/" + alice.commons())
+    assert alice.run("wl", "sync").returncode == 6
+    (alice.home / "identity" / "device.key").chmod(0o644)
+    assert alice.run("wl", "doctor", "--check").returncode == 1
+
+
+def test_a_log_that_was_damaged_on_disk_is_found(alice: Person) -> None:
+    """A letter of a signature, changed where it lies: `wl verify` says so and ends with seven."""
+    alice.post()
+    with Commons(Home(alice.home), alice.commons()) as ours:
+        log = ours.author.log(ours.id)
+        repository = wiring.store_of(ours.ledger).repository
+        ref = wiring.store_of(ours.ledger).log_ref(log)
+        target = repository.ref(ref)
+        assert target is not None
+        lines = ours.ledger.store.lines(log)
+        forged = b"".join([b"A" + lines[0][1:], *lines[1:]]) if not lines[0].startswith(b"A") else b"B" + lines[0][1:]
+        objects, head = damaged(repository, target, forged)
+        repository.write(objects, [RefUpdate(ref, target, head)])
+    done = alice.run("wl", "verify")
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert "PROBLEM" in done.stdout
+    assert "signature" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["wl", "sheet", "export", "/nowhere/x.json"], "No such file or directory: /nowhere/x.json"),
+        (["wl", "serve", "--port", "{port}"], "cannot listen on port {port}: Address already in use"),
+    ],
+    ids=["a folder that is not there", "a port that is taken"],
+)
+def test_what_the_system_refuses_is_one_sentence(alice: Person, bob: Person, command: list[str], words: str) -> None:
+    item = alice.post()
+    with alice.serving() as url:
+        bob.ok("wl", "join", url)
+        bob.ok("wl", "claim", item, "--wait")
+        bob.ok("wl", "done", item, "--url", "https://example.org")
+        alice.ok("wl", "accept", item, "--stamp", "--quality", "5")
+        port = url.rsplit(":", 1)[1]
+        done = bob.run(*(part.format(port=port) for part in command))
+    assert done.returncode == 1
+    assert words.format(port=port) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nobody_stamps_their_own_work(alice: Person) -> None:
+    item = alice.post()
+    alice.ok("wl", "claim", item)
+    alice.ok("wl", "done", item, "--url", "https://example.org")
+    assert alice.run("wl", "accept", item, "--stamp", "--quality", "5").returncode == 5
+    alice.ok("wl", "accept", item)
+    assert alice.run("wl", "stamp", item, "--quality", "5").returncode == 5
+    assert alice.ask("wl", "show", item)["item"]["stamps"] == []
+
+
+def test_work_handed_in_without_a_claim_can_be_granted_and_taken(alice: Person, bob: Person) -> None:
+    item = alice.post()
+    with alice.serving() as url:
+        bob.ok("wl", "join", url, "--as", "bob")
+        assert "never granted" in bob.ok("wl", "done", item, "--url", "https://example.org", "-m", "It closes now.")
+        refused = alice.run("wl", "accept", item)
+        assert refused.returncode == 4
+        assert "wl grant" in refused.stderr
+        alice.ok("wl", "grant", item, "bob")
+        shown = alice.ok("wl", "accept", item, "--stamp", "--quality", "4")
+    assert "It closes now." in shown
+    assert len(alice.ask("wl", "show", item)["item"]["stamps"]) == 1
+
+
+def test_verbs_go_on_meaning_the_first_commons(alice: Person) -> None:
+    assert "wl use" in alice.ok("wl", "create", "Second")
+    alice.post("In the first")
+    assert alice.ask("wl", "browse")["commons"] == next(
+        c["id"] for c in alice.ask("wl", "list")["commons"] if c["meant"]
+    )
+    assert alice.ask("wl", "browse", "-c", "Seco")["items"] == []
+    alice.ok("wl", "use", "Second")
+    assert alice.ask("wl", "browse")["items"] == []
+
+
+def test_a_verb_that_fails_leaves_no_identity_behind(person: Callable[[str], Person]) -> None:
+    nobody = person("nobody")
+    assert nobody.run("wl", "post", "x").returncode == 3
+    assert nobody.run("wl", "join", "http://127.0.0.1:9").returncode == 6
+    assert not (nobody.home / "identity").exists()
+
+
+def test_a_passphrase_protects_the_key(person: Callable[[str], Person]) -> None:
+    careful = person("careful")
+    refused = careful.run("wl", "init", "--passphrase")
+    assert refused.returncode == 2
+    careful = Person(careful.home, (("WL_PASSPHRASE", "open sesame"),))
+    careful.ok("wl", "init", "--passphrase")
+    careful.ok("wl", "create", "C")
+    assert careful.post()
+    locked = Person(careful.home).run("wl", "post", "x", "--offline")
+    assert locked.returncode == 5
+    assert "WL_PASSPHRASE" in locked.stderr
 
 
 def test_a_fork_takes_history_and_stamps_along(alice: Person, bob: Person, person: Callable[[str], Person]) -> None:

@@ -135,7 +135,7 @@ def stamp(desk: Desk, **how: Any) -> list[Draft]:
         "title": "Well done", "dims": {"quality": 4}, "confidence": 80, "severity": "leaf", "skills": ["git"],
         "message": "Thank you",
     }  # fmt: skip
-    return board.stamp(desk.item, submission, ALICE.signer, **plain | how)
+    return board.stamp(desk.item, submission, ALICE.actor, ALICE.signer, **plain | how)
 
 
 @pytest.mark.parametrize(("prepare", "command", "error"), REFUSALS.values(), ids=REFUSALS.keys())

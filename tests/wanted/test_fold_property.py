@@ -38,7 +38,8 @@ WRITERS = (
     actor("eve"),
 )
 KEY_LOGS = {author.actor: author.key_log for author in WRITERS}
-LOOK = settings(max_examples=int(os.environ.get("WL_EXAMPLES", "40")))
+LOOK = settings(max_examples=int(os.environ.get("WL_EXAMPLES", "30")))
+LOOK_LESS = settings(max_examples=int(os.environ.get("WL_EXAMPLES", "12")))
 NOTHING = "0" * 64
 Step = tuple[int, str, int, int, int]
 """Who, what, and three small numbers that pick the rest."""
@@ -347,7 +348,7 @@ def decided(facet: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facet.items() if name not in overlay}
 
 
-@LOOK
+@LOOK_LESS
 @given(step_lists, st.randoms(use_true_random=False))
 def test_an_index_fed_one_by_one_is_that_fed_at_once(steps: list[Step], draw: random.Random) -> None:
     raw = found(ALICE, validators="any")

@@ -34,7 +34,8 @@ def earn(ledger: Ledger, poster: Author, worker: Author, title: str = "Fix the d
     ledger.write(poster, lambda at: board.accept(board.load(at, post.id), poster.log(at.commons), None))
     item = board.load(ledger, post.id)
     stamp = board.stamp(
-        item, item.accepted[0].submission, poster.signer, title=title, dims={"quality": quality}, confidence=90,
+        item, item.accepted[0].submission, "", poster.signer, title=title, dims={"quality": quality},
+        confidence=90,
         severity="leaf", skills=["python"], message="well done",
     )  # fmt: skip
     ledger.write(poster, lambda _: stamp)
