@@ -4,6 +4,7 @@ The embedded default is the standard library's sqlite3: a cold verb answers befo
 The same texts run through SQLAlchemy where the index lives on a server (`beads.alchemy`).
 """
 
+import fcntl
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,14 +52,11 @@ class Sqlite:
         self.path = path
         discard_if_damaged(path)
         self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self.query(f"PRAGMA page_size={PAGE}")
+        with _alone(path):
+            self.query("PRAGMA journal_mode=WAL")
         # The index can be rebuilt from git, so losing its last moments to a power cut is fine: NORMAL, not FULL.
-        for pragma in (
-            f"page_size={PAGE}",
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "temp_store=MEMORY",
-            "cache_size=-16000",
-        ):
+        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-16000"):
             self.query(f"PRAGMA {pragma}")
 
     def query(self, sql: str, parameters: Parameters | None = None) -> list[Row]:
@@ -105,6 +103,20 @@ class Sqlite:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK:
             return StoreError(f"cannot use the index: {error}", f"Make room or access at {self.path.parent}.")
         return error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes out while a file turns to WAL: there SQLite does not wait, it fails.
+
+    The lock is a file of its own; the database must not be opened by anyone but SQLite (see `_is_torn`).
+    """
+    if str(path) == ":memory:":
+        yield
+        return
+    with path.with_name(f".{path.name}.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def discard_if_damaged(path: Path) -> None:

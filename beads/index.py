@@ -436,8 +436,10 @@ class Index:
         return str(rows[0][0]) if rows else None
 
     def _wanted_schema(self) -> str:
-        tables = "\n".join((*_TABLES, *(statement for p in self._projections for statement in (*p.ddl, *p.settle))))
-        return f"{fold.FOLD_VERSION}.{self._context.commons}.{sha256(tables.encode()).hexdigest()[:16]}"
+        tables = (*_TABLES, *(statement for p in self._projections for statement in (*p.ddl, *p.settle)))
+        # What was unread under fewer types is read under more.
+        shape = "\n".join((*tables, *sorted(self._rules.types)))
+        return f"{fold.FOLD_VERSION}.{self._context.commons}.{sha256(shape.encode()).hexdigest()[:16]}"
 
     def _set_meta(self, name: str, value: str) -> None:
         self.database.run("INSERT OR REPLACE INTO meta VALUES (:name, :value)", {"name": name, "value": value})

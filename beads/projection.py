@@ -42,13 +42,15 @@ _BEAD_COLUMNS = (
 
 def _bead_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
     fields = {name: value for name, value, _ in state["fields"]}
+    priority = fields.get("priority")
     texts = {name: prose(op).get(name, "") for name, op in state["prose"]}
     bead = {
         "entity": state["id"],
         "type": state["type"],
-        "status": state.get("facet", fields).get("status", "open"),
-        "priority": fields.get("priority", 2),
-        "assignee": fields.get("assignee"),
+        "status": str(state.get("facet", fields).get("status", "open")),
+        # In a commons anyone writes beads, with any value under any name; a column has one type.
+        "priority": priority if type(priority) is int else 2,
+        "assignee": str(fields["assignee"]) if "assignee" in fields else None,
         "title": texts.get("title", ""),
         "description": texts.get("description", ""),
         "creator": state["creator"],

@@ -22,6 +22,7 @@ from beads.memory_store import MemoryStore
 from beads.op import Line, Op
 from beads.projection import BEADS
 from beads.remote import GitRemote
+from beads.rules import Rules
 from beads.store import Store
 from beads.sync import Syncer
 from stamps import canon, dataintegrity, envelope, keylog, webvh
@@ -102,13 +103,13 @@ def found(*delegates: Author, private: bool = False, **options: Any) -> bytes:
     )  # fmt: skip
 
 
-def ledger_over(store: Store, clock: Clock | None = None, path: Path | None = None) -> Ledger:
+def ledger_over(store: Store, clock: Clock | None = None, path: Path | None = None, rules: Rules = BOARD) -> Ledger:
     database = Sqlite(path or Path(":memory:"))
 
     def index(ledger: Ledger) -> Index:
-        return Index(database, ledger.commons, ledger.genesis, BOARD, (BEADS, ITEMS, ACTORS), ledger.may_assert)
+        return Index(database, ledger.commons, ledger.genesis, rules, (BEADS, ITEMS, ACTORS), ledger.may_assert)
 
-    return Ledger(store, index, BOARD, clock or Clock(), Salt())
+    return Ledger(store, index, rules, clock or Clock(), Salt())
 
 
 def memory_ledger(raw: bytes, clock: Clock | None = None) -> Ledger:

@@ -238,6 +238,12 @@ LINES = {
     "a body of no bytes": invalid(odd(body={"h": OP, "n": 0}), "body_format"),
     "a body whose hash is none": invalid(odd(body={"h": "x", "n": 1}), "body_format"),
     "a body with another member": invalid(odd(body={"h": OP, "n": 1, "x": 1}), "header_format"),
+    "a type of two lines": invalid(odd(t="later.thing\nx"), "header_format"),
+    "a type that ends a commit message early": invalid(odd(t="later\0thing"), "header_format"),
+    "a type in capitals": invalid(odd(t="Later.thing"), "header_format"),
+    "a type of no letters": invalid(odd(t=""), "header_format"),
+    "a type of 60 letters": Case(payload("t" * 60), report.UNREAD, "upgrade", 3),
+    "a type of 61 letters": invalid(odd(t="t" * 61), "header_format"),
     "an unknown member": Case(odd(x=1), report.UNREAD, "upgrade", 3),
     "an unknown type": Case(payload("later.thing", x=1), report.UNREAD, "upgrade", 3),
     "an unknown member of a payload": Case(payload("profile", handle="e", links=[], x=1), report.UNREAD, "upgrade", 3),
@@ -467,7 +473,7 @@ def erasing(chain: Chain, by: Chain) -> None:
     by.add("erase", {"op": chain.lines[2].id}, hlc=[EPOCH_MS + 100, 0])
 
 
-ERASERS = {"the same log": EVE, "another device of the author": second("eve"), "an agent of the author": AGENT}
+ERASERS = {"the same log": EVE, "another device of the author": second("eve")}
 
 
 @pytest.mark.parametrize("eraser", ERASERS.values(), ids=ERASERS.keys())
@@ -488,6 +494,22 @@ def test_erased_words_are_dropped_and_never_taken_again(ledger: Ledger, eraser: 
     ledger.ingest(both)
     assert ledger.store.body(chain.log, 2) is None
     assert len(ledger.store.lines(chain.log)) >= 3
+
+
+def test_an_agent_erases_what_it_wrote_and_nothing_of_its_owner_s(ledger: Ledger) -> None:
+    owners, agents = with_body(prose(text="owner")), Chain(AGENT, COMMONS)
+    agents.open()
+    own = agents.add("bead.comment", {"bead": OP}, body=prose(text="agent"))
+    agents.add("erase", {"op": owners.lines[2].id})
+    agents.add("erase", {"op": own.id})
+    theirs = Said(
+        keys={ids.actor_ref(EVE.actor): AGENT.key_log.raw}, chains={owners.log: owners.raw, agents.log: agents.raw},
+        prose={owners.log: [(2, prose(text="owner"))], agents.log: [(1, prose(text="agent"))]},
+    )  # fmt: skip
+    for _ in range(2):
+        ledger.ingest(theirs)
+        assert ledger.store.body(owners.log, 2) == prose(text="owner")
+        assert ledger.store.body(agents.log, 1) is None
 
 
 def test_nobody_erases_another_s_words(ledger: Ledger) -> None:
@@ -632,6 +654,23 @@ def test_a_log_is_taken_up_to_the_segment_that_is_bad(node: Ledger, tmp_path: Pa
     done = syncer(node, bad_relay(tmp_path, Tree.file(FILES[0], FILES[1], b"junk\n").objects, "log", log)).sync()
     assert done.report.of("log", log) == Outcome("log", log, report.INVALID, "line_format", 128)
     assert node.store.lines(log) == EVES.raw[:128]
+
+
+ODD_ITEMS: tuple[Any, ...] = ("a\0b", "a\nb", "\u202e", ["x"], {"x": 1}, 7, True, "A" * 64, "a" * 64)
+
+
+def test_odd_payloads_of_unknown_types_make_no_odd_commits(node: Ledger, tmp_path: Path) -> None:
+    chain = eve()
+    for item in ODD_ITEMS:
+        chain.add("later.thing", {"item": item})
+    path = bad_relay(tmp_path, Tree.file(b"".join(chain.raw)).objects, "log", chain.log)
+    syncer(node, path).sync()
+    assert node.store.lines(chain.log) == chain.raw
+    repository = store_of(node).repository.path
+    assert git(repository, "fsck", "--strict", "--no-dangling") == b""
+    message = git(repository, "log", "-1", "--format=%B", store_of(node).log_ref(chain.log)).decode()
+    entries = [line.rsplit(" ", 1)[1] for line in message.splitlines()[4:] if line]
+    assert entries == ["-"] * (len(ODD_ITEMS) - 1) + ["a" * 12]
 
 
 WORDY = with_body(prose(text="words"))

@@ -184,10 +184,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE.keys())
 def test_deep_nesting_is_refused_at_once(raw: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CanonError, match="nested deeper than 8"):
         canon.parse(raw)
-    assert time.perf_counter() - start < 0.25
+    assert time.process_time() - start < 0.25
 
 
 def test_no_file_that_must_not_parse_is_parsed(vectors: Path) -> None:
