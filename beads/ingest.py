@@ -11,7 +11,7 @@ from typing import Protocol
 
 from beads import body, ids, limits, report, weigh
 from beads.errors import InvalidLine
-from beads.op import Line, Op, parse
+from beads.op import Line, Op, UnknownVersion, parse
 from beads.report import Report
 from beads.verify import START, Position, Verdict, Verifier
 from stamps import keylog
@@ -116,6 +116,8 @@ class Intaker:
             take()
         except InvalidLine as error:
             self._intake.report.add(what, log, report.INVALID, error.reason)
+        except UnknownVersion:
+            self._intake.report.add(what, log, report.HELD, "version")
 
     def _key_log(self, actor: str) -> KeyLog | None:
         return self._intake.key_logs.get(actor) or self._known.key_log(actor)
@@ -169,7 +171,7 @@ class Intaker:
             self._intake.again = True
             return
         lines = iter(read())
-        first = next(lines)
+        first = next(lines, b"")
         seq = parse(first).seq
         if seq > self._known.length(log):
             self._intake.report.add("fork", log, report.HELD, "prev")
@@ -224,8 +226,8 @@ class Intaker:
         taken = self._intake.bodies.setdefault(log, {})
         try:
             for seq, raw in read():
-                wanted = new.get(seq) or self._known.lacks_body(log, seq)
-                if wanted is None or self._known.is_erased(self._actor(log), wanted.id, log):
+                wanted = self._wanted(log, seq, new)
+                if wanted is None:
                     continue
                 if body.matches(raw, wanted.body):
                     taken[seq] = raw
@@ -236,6 +238,14 @@ class Intaker:
                 self._intake.report.add("body", log, report.ACCEPTED, taken=len(taken))
             else:
                 del self._intake.bodies[log]
+
+    def _wanted(self, log: str, seq: int, new: Mapping[int, Op]) -> Op | None:
+        """Return the operation at a position whose body is missing here and welcome."""
+        wanted = new.get(seq) or self._known.lacks_body(log, seq)
+        beyond_fork = log in self._intake.forks and seq >= self._intake.forks[log][0]
+        if wanted is None or beyond_fork or self._known.is_erased(self._actor(log), wanted.id, log):
+            return None
+        return wanted
 
     def _actor(self, log: str) -> str:
         known = self._known.actor(log)

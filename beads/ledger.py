@@ -117,7 +117,9 @@ class Ledger:
         if self.index.generation() == self.store.generation() and not self.index.erased_bodies():
             return Report()
         with self.store.lock():
-            return self._catch_up()
+            done = self._catch_up()
+            self._drop_erased()
+            return done
 
     def close(self) -> None:
         """Give what is open back."""
@@ -315,7 +317,7 @@ class Ledger:
         if at != generation:
             self._key_logs.clear()
             done = _Replay(self, generation).run()
-        self._drop_erased()
+            self._drop_erased()
         return done
 
 

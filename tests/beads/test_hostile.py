@@ -291,6 +291,37 @@ def test_a_bit_flipped_anywhere_ends_the_log_there() -> None:
         ledger.close()
 
 
+def test_a_later_version_behind_a_closed_segment_is_held(ledger: Ledger) -> None:
+    chain = eve(64)
+    assert offer(ledger, chain.raw).taken == 64
+    later = signed(canon.encode(chain.header("profile", {"handle": "e", "links": []}) | {"v": 2}))
+    assert offer(ledger, [*chain.raw, later]) == Outcome("log", chain.log, report.HELD, "version")
+
+
+def test_a_branch_of_a_later_version_is_held(ledger: Ledger) -> None:
+    chain = eve(3)
+    later = signed(canon.encode(chain.fork(2).header("profile", {"handle": "e", "links": []}) | {"v": 2}))
+    done = ledger.ingest(
+        Said(
+            keys=keys_of(BOB, EVE), chains={chain.log: chain.raw, HONEST.log: HONEST.raw}, forks=[(chain.log, [later])]
+        )
+    )
+    assert done.of("fork", chain.log) == Outcome("fork", chain.log, report.HELD, "version")
+    again = ledger.ingest(Said(forks=[(chain.log, [later])]))
+    assert again.of("fork", chain.log) == Outcome("fork", chain.log, report.HELD, "version")
+    assert ledger.store.lines(HONEST.log) == HONEST.raw
+
+
+def test_words_beyond_a_fork_are_not_taken_with_it(ledger: Ledger) -> None:
+    chain = with_body(prose(text="words"))
+    offer(ledger, chain.raw)
+    fork = chain.fork(1)
+    fork.add("bead.comment", {"bead": OP})
+    ledger.ingest(Said(chains={chain.log: fork.raw}, prose={chain.log: [(2, prose(text="words"))]}))
+    assert (ledger.store.lines(chain.log), list(ledger.store.bodies(chain.log))) == (chain.raw[:1], [])
+    assert ledger.index.prose(chain.lines[2].id) == {}
+
+
 # -- time ----------------------------------------------------------------------------------------------------------
 
 
@@ -851,7 +882,7 @@ def test_a_tree_that_names_the_same_again_and_again_is_not_walked(
 # -- whole relays --------------------------------------------------------------------------------------------------
 
 
-def test_a_gigabyte_in_one_log_does_not_keep_the_others_out(node: Ledger, tmp_path: Path) -> None:
+def test_a_log_with_an_object_too_large_does_not_keep_the_others_out(node: Ledger, tmp_path: Path) -> None:
     log = EVE.log(COMMONS)
     path = relay(tmp_path)
     huge = git(path, "hash-object", "-w", "--stdin", stdin=bytes(3 * limits.OBJECT)).decode().strip()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from beads import ids
 from beads.fold import Ignored
 from beads.ledger import Author, Draft, Ledger
 from beads.op import Op
@@ -18,6 +19,7 @@ from wanted.view import ItemView
 ALICE = Author(second("alice").key_log, actor("alice").signer)
 LAPTOP, AGENT = second("alice"), second("bob", "authentication")
 BOB, CAROL, DAVE = Author(AGENT.key_log, actor("bob").signer), actor("carol"), actor("dave")
+GENESIS = found(ALICE, BOB, threshold=2)
 NOTHING = "0" * 64
 UNTIL = EPOCH_MS + 10**6
 
@@ -73,7 +75,7 @@ class Board:
 
 @pytest.fixture
 def ledger() -> Iterator[Ledger]:
-    made = memory_ledger(found(ALICE, BOB, threshold=2))
+    made = memory_ledger(GENESIS)
     yield made
     made.close()
 
@@ -111,7 +113,7 @@ OPS: dict[str, tuple[str, dict[str, Any]]] = {
     "reject carol for good": ("reject", {"submission": CAROLS, "actor": CAROL.actor, "final": True}),
     "close": ("close", {}),
     "withdraw": ("withdraw", {}),
-    "handover": ("handover", {"to": CAROL.log(memory_ledger(found(ALICE, BOB, threshold=2)).commons)}),
+    "handover": ("handover", {"to": CAROL.log(ids.commons_id(GENESIS))}),
 }
 STATUS = "item.status"
 # Operation, status before → status after, or the rule that forbids it.
