@@ -1,13 +1,17 @@
 """The states that operations fold to: a bead, an actor, the commons."""
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from beads import fields
 from beads.clock import ZERO, Hlc
-from beads.rules import Context, Live
+from beads.rules import Context, Live, stated_time
 
 Item = TypeVar("Item", bound=Hashable)
+FIELD, TEXT = "field", "text"
+IN_PROGRESS = "in_progress"
+OVER = ("closed", "tombstone")
+"""Statuses in which nobody can begin to work on a bead."""
 
 
 class Facet(Protocol):
@@ -42,10 +46,28 @@ class ObservedRemoveSet(Generic[Item]):
 
 
 class Written(NamedTuple):
-    """A field's value and the operation that won it."""
+    """A field's value (None for a text) and the operation that wrote it."""
 
     value: fields.Value
     op: str
+
+
+class Hold(NamedTuple):
+    """Who works on a bead.
+
+    Attributes:
+        who: As it stands in the bead's assignee.
+        log: The log that claimed it: the same name on another device is another holder.
+        op: The claim that counts now, the first or its last renewal.
+        fence: How many claims had succeeded with this one; a holder that lost it finds another number.
+        until: The end of the lease, milliseconds, or None.
+    """
+
+    who: str
+    log: str
+    op: str
+    fence: int
+    until: int | None
 
 
 class Bead:
@@ -59,9 +81,12 @@ class Bead:
         self.updated = ZERO
         self.by: str | None = None
         self.fields: dict[str, Written] = {}
-        self.prose: dict[str, str] = {}
+        self.prose: dict[str, Written] = {}
+        self.lost: dict[tuple[str, str], list[Written]] = {}
+        self.hold: Hold | None = None
+        self.claims = 0
         self.labels: ObservedRemoveSet[str] = ObservedRemoveSet()
-        self.links: ObservedRemoveSet[tuple[str, str]] = ObservedRemoveSet()
+        self.links: ObservedRemoveSet[tuple[str, str, str]] = ObservedRemoveSet()
         self.comments: list[Live] = []
         self.facet: Facet | None = None
 
@@ -70,16 +95,70 @@ class Bead:
         """False until its creating operation was applied."""
         return bool(self.type)
 
-    def begin(self, live: Live, bead_type: str) -> None:
-        """Come into being by a creating operation."""
-        self.type, self.creator, self.created, self.by = bead_type, live.actor, live.op.hlc, live.op.by
+    def begin(self, live: Live, bead_type: str, created: Hlc | None = None) -> None:
+        """Come into being by a creating operation; of two that brought in the same bead the first counts."""
+        if not self.exists:
+            self.type, self.creator, self.by = bead_type, live.actor, live.op.by
+            self.created = created or live.op.hlc
 
-    def write(self, live: Live, pairs: fields.Pairs, prose: tuple[str, ...]) -> None:
-        """Set fields and texts; operations come in order, so the last writer stands."""
+    def write(
+        self, live: Live, pairs: fields.Pairs, prose: tuple[str, ...], seen: Collection[str] = (), at: Hlc | None = None
+    ) -> None:
+        """Set fields and texts; operations come in order, so the last writer stands.
+
+        Args:
+            seen: The operations whose writing it takes the place of; what it did not know of is kept beside it.
+            at: When the change was made, where that is not the operation's own time.
+        """
         for name, value in pairs:
-            self.fields[name] = Written(value, live.op.id)
+            self._put(self.fields, FIELD, name, Written(value, live.op.id), seen)
         for name in prose:
-            self.prose[name] = live.op.id
+            self._put(self.prose, TEXT, name, Written(None, live.op.id), seen)
+        self._let_go(dict(pairs))
+        self.touch(at or live.op.hlc)
+
+    def _put(self, places: dict[str, Written], kind: str, name: str, new: Written, seen: Collection[str]) -> None:
+        old = places.get(name)
+        lost = self.lost.get((kind, name), [])
+        if old is not None:
+            lost = [each for each in (*lost, old) if each.op not in seen]
+        if lost or (kind, name) in self.lost:
+            self.lost[kind, name] = lost
+        places[name] = new
+
+    def _let_go(self, changes: Mapping[str, fields.Value]) -> None:
+        if self.hold is None:
+            return
+        given_away = "assignee" in changes and changes["assignee"] != self.hold.who
+        if given_away or changes.get("status", IN_PROGRESS) != IN_PROGRESS:
+            self.hold = None
+
+    def take(self, live: Live, who: str, until: int | None) -> str | None:
+        """Let somebody work on it, or name the rule that forbids it."""
+        hold, log = self.hold, live.op.log
+        mine = hold is not None and (hold.who, hold.log) == (who, log)
+        if hold is not None and not mine and (hold.until is None or live.op.hlc.ms < hold.until):
+            return "bead.held"
+        status = self.fields.get("status")
+        if status is not None and status.value in OVER:
+            return "bead.over"
+        self.claims += 0 if mine else 1
+        self.hold = Hold(who, log, live.op.id, self.claims, until)
+        self._set(live, {"assignee": who, "status": IN_PROGRESS})
+        return None
+
+    def release(self, live: Live, fence: int) -> str | None:
+        """End a hold, or name the rule that forbids it."""
+        if self.hold is None or self.hold.fence != fence:
+            return "bead.fence"
+        self.hold = None
+        self._set(live, {"assignee": None, "status": "open"})
+        return None
+
+    def _set(self, live: Live, values: Mapping[str, fields.Value]) -> None:
+        """Write fields by an operation that is about the state as it is, whoever wrote it."""
+        for name, value in values.items():
+            self.fields[name] = Written(value, live.op.id)
         self.touch(live.op.hlc)
 
     def touch(self, hlc: Hlc) -> None:
@@ -95,16 +174,33 @@ class Bead:
             "created": list(self.created),
             "updated": list(max(self.updated, self.created)),
             "fields": [[name, w.value, w.op] for name, w in sorted(self.fields.items()) if w.value is not None],
-            "prose": sorted([name, op] for name, op in self.prose.items()),
+            "prose": sorted([name, w.op] for name, w in self.prose.items()),
             "labels": sorted([label, ops] for label, ops in self.labels.additions().items()),
-            "links": sorted([kind, to, ops] for (kind, to), ops in self.links.additions().items()),
-            "comments": [[live.op.id, live.actor] for live in self.comments],
+            "links": sorted([kind, to, note, ops] for (kind, to, note), ops in self.links.additions().items()),
+            "comments": [[live.op.id, live.actor, stated_time(live.op).ms] for live in self.comments],
         }
         if self.by is not None:
             state["by"] = self.by
+        lost = self._lost()
+        if lost:
+            state["lost"] = lost
+        if self.claims:
+            state["claims"] = self.claims
+        if self.hold is not None:
+            state["hold"] = list(self.hold)
         if self.facet is not None:
             state["facet"] = self.facet.to_json()
         return state
+
+    def _lost(self) -> list[list[Any]]:
+        """List what was written without knowing of what stands, and is not the same."""
+        found = [
+            [kind, name, each.value, each.op]
+            for (kind, name), writings in self.lost.items()
+            for each in writings
+            if kind == TEXT or each.value != self.fields[name].value
+        ]
+        return sorted(found, key=lambda row: (row[0], row[1], row[3]))
 
 
 class Actor:

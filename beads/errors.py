@@ -64,6 +64,14 @@ class Ambiguous(BeadsError):
         self.candidates = candidates
 
 
+class BadWord(BeadsError):
+    """What was asked for cannot be meant: an unknown word, an empty text, a number out of range."""
+
+
+class Refused(BeadsError):
+    """It can be done, but not as things stand; the hint says what stands in the way, or how to insist."""
+
+
 class RemoteError(BeadsError):
     """A peer or a relay did not answer as it should."""
 

@@ -21,18 +21,20 @@ def read_generation(path: Path) -> str:
         return ""
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Replace a file durably: the old or the new contents stand there, whatever happens."""
+def write_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace a file: the old or the new contents stand there, whatever happens (to this process, if not durable)."""
     making = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         with making.open("xb") as handle:
             handle.write(data)
-            flush(handle)
+            if durable:
+                flush(handle)
         making.replace(path)
     except OSError:
         making.unlink(missing_ok=True)
         raise
-    flush_folder(path.parent)
+    if durable:
+        flush_folder(path.parent)
 
 
 def publish_folder(making: Path, path: Path) -> None:

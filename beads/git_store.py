@@ -17,8 +17,9 @@ from beads import gitobject, ids, limits, segment
 from beads.errors import ConflictError
 from beads.files import publish_folder, read_generation, write_file
 from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
+from beads.journal import RefUpdate
 from beads.op import Head, Line, recall
-from beads.repository import RefUpdate, Repository
+from beads.repository import Repository
 from beads.segment import Tail
 from beads.store import Changes
 
@@ -156,6 +157,8 @@ class GitStore:
         if changes.erased:
             # Superseded commits may still hold the erased words: nothing unreachable may stay.
             self.repository.pack(keep_superseded=False)
+            # The journal holds them, too; all that counts is in the pack now.
+            self.repository.forget_journal()
 
     def log_ref(self, log: str) -> str:
         """Return the reference of a log's kept chain."""

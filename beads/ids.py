@@ -1,6 +1,7 @@
 """Names of things: all are hashes, so a name proves what it names (docs/protocol.md, Encodings)."""
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 
 from stamps import canon
@@ -34,11 +35,17 @@ def op_id(header: bytes) -> str:
     return sha256_hex(header)
 
 
+def imported_bead(commons: str, alias: str, created_ms: int) -> str:
+    """Name a bead after where it came from, so that two nodes that bring in the same one have the same."""
+    return sha256_hex(canon.encode(["wl-bead", commons, alias, created_ms]))
+
+
 def short(identifier: str) -> str:
     """Shorten an id for people."""
     return identifier[:12]
 
 
+@lru_cache(4096)
 def is_name(text: str) -> bool:
     """Say whether a text can be the name of a field, a dimension or a text."""
     return NAME.fullmatch(text) is not None

@@ -87,8 +87,9 @@ class Index:
         may_assert: Callable[[str, str], bool],
     ) -> None:  # fmt: skip
         self.database = database
-        self._context = Context(commons, genesis)
-        self._rules = rules
+        self.commons = commons
+        self.context = Context(commons, genesis)
+        self.rules = rules
         self._projections = (ERASURES, *projections)
         self._may_assert = may_assert
 
@@ -272,7 +273,7 @@ class Index:
                 continue
             actor = actors.get(log) or self._insert_log(ops[0])
             for one in ops:
-                entity = fold.entity_of(one, actor, self._rules)
+                entity = fold.entity_of(one, actor, self.rules)
                 rows.append(_op_row(one, entity))
                 touched.update({entity} if entity else ())
             end = {"log": log, "seq": ops[-1].seq, "head": ops[-1].id}
@@ -283,7 +284,7 @@ class Index:
         return touched
 
     def _insert_log(self, first: Op) -> str:
-        start = weigh.opening(first, self._context.commons)
+        start = weigh.opening(first, self.context.commons)
         assert start is not None, "the verifier lets no log begin otherwise"
         device = self._may_assert(start.actor, start.key)
         row = {"id": first.log, "actor": start.actor, "key": start.key, "device": int(device)}
@@ -319,7 +320,7 @@ class Index:
                     {"seq": frozen, "log": ops[0].log},
                 )
         before = self.logs()
-        after = weigh.admission(self._opened(before), self._context.genesis)
+        after = weigh.admission(self._opened(before), self.context.genesis)
         touched: set[Entity] = set()
         for log in after.values():
             if log != before[log.id]:
@@ -349,7 +350,7 @@ class Index:
     def _refold(self, touched: set[Entity], delta: Delta) -> None:
         known = {one.id: one for ops in delta.ops.values() for one in ops}
         lives = self._lives(touched, known)
-        folded = {e: fold.fold_entity(e, lives[e], self._rules, self._context) for e in touched}
+        folded = {e: fold.fold_entity(e, lives[e], self.rules, self.context) for e in touched}
         old = self._existing(touched)
         keys = [{"kind": e.kind, "id": e.id} for e in old]
         self.database.run_many("DELETE FROM entities WHERE kind = :kind AND id = :id", keys)
@@ -382,9 +383,14 @@ class Index:
         return found
 
     def _prose_with(self, fresh: Mapping[str, bytes]) -> Callable[[str], Mapping[str, str]]:
+        read: dict[str, Mapping[str, str]] = {}
+
         def prose(op_id: str) -> Mapping[str, str]:
-            raw = fresh.get(op_id)
-            return self.prose(op_id) if raw is None else body.recall(raw)
+            # Several projections ask for the texts of an operation, each for several of them.
+            if op_id not in read:
+                raw = fresh.get(op_id)
+                read[op_id] = self.prose(op_id) if raw is None else body.recall(raw)
+            return read[op_id]
 
         return prose
 
@@ -394,24 +400,28 @@ class Index:
     ) -> None:  # fmt: skip
         if not folded:
             return
-        replaced = [{"id": e.id} for e in folded if e in old]
+        if projection.settle or projection.derive:
+            self._touch(projection, [{"id": e.id} for e in folded])
+        replaced = [{"id": projection.key(e.id)} for e in folded if e in old]
         rows: dict[str, list[Mapping[str, Any]]] = {table: [] for table in projection.columns}
         for f in folded.values():
             if f.state is not None:
                 for table, its_rows in projection.rows(f.state, prose).items():
                     rows[table] += its_rows
         for table, columns in projection.columns.items():
-            self.database.run_many(f"DELETE FROM {table} WHERE entity = :id", replaced)
+            self.database.run_many(f"DELETE FROM {table} WHERE {columns[0]} = :id", replaced)
             names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
             self.database.run_many(f"INSERT INTO {table} ({names}) VALUES ({values})", rows[table])
-        if projection.settle:
-            self._settle(projection, [{"id": e.id} for e in folded])
+        for statement in projection.settle:
+            self.database.run(statement)
+        if projection.derive:
+            projection.derive(self.database)
 
-    def _settle(self, projection: Projection, keys: Sequence[Mapping[str, Any]]) -> None:
+    def _touch(self, projection: Projection, keys: Sequence[Mapping[str, Any]]) -> None:
         self.database.run("CREATE TEMPORARY TABLE IF NOT EXISTS touched (entity TEXT PRIMARY KEY)")
         self.database.run("DELETE FROM touched")
         self.database.run_many("INSERT INTO touched VALUES (:id)", keys)
-        for statement in projection.settle:
+        for statement in projection.before:
             self.database.run(statement)
 
     def _lives(self, entities: Iterable[Entity], known: Mapping[str, Op]) -> Mapping[Entity, Sequence[Live]]:
@@ -427,7 +437,7 @@ class Index:
         return found
 
     def _read(self, header: bytes, signature: bytes) -> Op:
-        return self._rules.read(op.recall_header(header, signature))
+        return self.rules.read(op.recall_header(header, signature))
 
     def _schema(self) -> str | None:
         if not self.database.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"):
@@ -438,8 +448,8 @@ class Index:
     def _wanted_schema(self) -> str:
         tables = (*_TABLES, *(statement for p in self._projections for statement in (*p.ddl, *p.settle)))
         # What was unread under fewer types is read under more.
-        shape = "\n".join((*tables, *sorted(self._rules.types)))
-        return f"{fold.FOLD_VERSION}.{self._context.commons}.{sha256(shape.encode()).hexdigest()[:16]}"
+        shape = "\n".join((*tables, *sorted(self.rules.types)))
+        return f"{fold.FOLD_VERSION}.{self.context.commons}.{sha256(shape.encode()).hexdigest()[:16]}"
 
     def _set_meta(self, name: str, value: str) -> None:
         self.database.run("INSERT OR REPLACE INTO meta VALUES (:name, :value)", {"name": name, "value": value})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from beads import body, clock, genesis, ids, op, weigh
+from beads.clock import Hlc
 from beads.errors import NotAllowed, StoreError
 from beads.index import Delta, Index
 from beads.ingest import Intake, Intaker, Source
@@ -37,12 +38,14 @@ class Draft(NamedTuple):
         p: Its payload as JSON.
         prose: Texts for the body, or none.
         complete: Returns members of the payload that depend on the operation's place (a credential's signature).
+        following: Returns members that depend on the operations written before it in the same write.
     """
 
     t: str
     p: Mapping[str, Any]
     prose: Mapping[str, str] = {}
     complete: Callable[[Place], Mapping[str, Any]] | None = None
+    following: Callable[[Sequence[Op]], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,15 +153,16 @@ class Ledger:
             payload = {"actor": author.actor, "key": author.signer.public.did}
             drafts.insert(0, Draft("open", payload))
         pen = _Pen(self, author, log, at)
-        for draft in drafts:
-            pen.write(draft)
-        self._commit(
-            Changes(
-                key_logs=self._newer(author.key_log),
-                lines={log: pen.ops},
-                bodies={log: pen.bodies} if pen.bodies else {},
+        with _collection_paused():
+            for draft in drafts:
+                pen.write(draft)
+            self._commit(
+                Changes(
+                    key_logs=self._newer(author.key_log),
+                    lines={log: pen.ops},
+                    bodies={log: pen.bodies} if pen.bodies else {},
+                )
             )
-        )
         return pen.ops[1:] if at.head is None else pen.ops
 
     def _newer(self, keys: KeyLog) -> dict[str, bytes]:
@@ -184,8 +188,13 @@ class Ledger:
             )
         return self.index.end(log) or START
 
-    def sign(self, author: Author, log: str, at: Position, draft: Draft) -> tuple[Op, bytes | None]:
+    def sign(
+        self, author: Author, log: str, at: Position, draft: Draft, after: Hlc | None = None
+    ) -> tuple[Op, bytes | None]:
         """Make one operation that follows `at`; nothing is written.
+
+        Args:
+            after: The highest time of any operation known, where the caller has it at hand.
 
         Returns:
             The operation and its body.
@@ -196,7 +205,7 @@ class Ledger:
         raw = body.build(draft.prose, self._salt()) if draft.prose else None
         ref = body.refer(raw) if raw is not None else None
         seq, prev = (at.head.seq + 1, at.head.op) if at.head else (0, None)
-        hlc = clock.tick(self._now_ms(), max(at.hlc, self.index.latest()))
+        hlc = clock.tick(self._now_ms(), max(at.hlc, after or self.index.latest()))
         place = Place(self.commons, log, seq, hlc, author.actor, key, ref.h if ref else None)
         payload = {**draft.p, **(draft.complete(place) if draft.complete else {})}
         header = op.header_bytes(
@@ -221,7 +230,8 @@ class Ledger:
             self.index.apply(delta)
         except StoreError as error:
             hint = "Do not repeat it: the index catches up once the disk allows."
-            raise type(error)(f"it is written, but the index is not: {error}", hint) from error
+            # Not as a damaged index: whoever meets one does it all again.
+            raise StoreError(f"it is written, but the index is not: {error}", hint) from error
 
     def _read(self, line: op.Line) -> Op:
         # What was verified a moment ago is read already; lines from the own store are not.
@@ -338,11 +348,14 @@ class _Pen:
 
     def __init__(self, ledger: Ledger, author: Author, log: str, at: Position) -> None:
         self._ledger, self._author, self._log, self._at = ledger, author, log, at
+        self._after = ledger.index.latest()
         self.ops: list[Op] = []
         self.bodies: dict[int, bytes] = {}
 
     def write(self, draft: Draft) -> None:
-        one, raw = self._ledger.sign(self._author, self._log, self._at, draft)
+        if draft.following is not None:
+            draft = draft._replace(p={**draft.p, **draft.following(self.ops)})
+        one, raw = self._ledger.sign(self._author, self._log, self._at, draft, self._after)
         self.ops.append(one)
         if raw is not None:
             self.bodies[one.seq] = raw

@@ -236,8 +236,8 @@ def plain(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sign(header: bytes, signer: Signer) -> Line:
-    """Sign a header and read it back by the rules that every receiver applies."""
-    raw = envelope.seal(header, signer)
-    if len(raw) > limits.LINE:
+    """Sign a header that `header_bytes` made and read it back by the rules that every receiver applies."""
+    line = recall_header(header, signer.sign(envelope.pae(header)))
+    if len(line.raw) > limits.LINE:
         raise InvalidLine("line_too_long", "the operation does not fit 16 KiB")
-    return parse(raw)
+    return line

@@ -1,7 +1,8 @@
 """A bare git repository: objects in, references moved by compare-and-swap, all of it durable. ⚡
 
-Reading and packing are dulwich's. Loose objects are written here because they must be flushed to the disk, file and
-folder, before a reference may name them.
+Reading and packing are dulwich's. Writing is done here: a small write is durable by one flush of the journal
+(`beads.journal`), a large one by its pack; without a journal every file and folder is flushed before a reference may
+name what is in it.
 """
 
 import fcntl
@@ -14,7 +15,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from dulwich.object_format import SHA1
 from dulwich.object_store import DiskObjectStore
@@ -26,6 +26,7 @@ from beads import gitobject
 from beads.errors import ConflictError, NotFound, StoreError
 from beads.files import GENERATION, flush, flush_folder, git_environment, write_file
 from beads.gitobject import BLOB, COMMIT, TREE, GitObject, TreeEntry
+from beads.journal import SETTLE_AT, Entry, Journal, RefUpdate, start_of_system
 
 LOOSE_AT_MOST = 48
 """Objects of one write that are stored one by one; more go into a pack."""
@@ -50,14 +51,6 @@ _CONFIG = """[core]
 """
 
 
-class RefUpdate(NamedTuple):
-    """A reference's move; None is absence."""
-
-    name: str
-    old: str | None
-    new: str | None
-
-
 class Repository:
     """A bare repository on this disk.
 
@@ -71,6 +64,11 @@ class Repository:
         self.path = path
         self._objects = DiskObjectStore(str(path / "objects"))
         self._refs = DiskRefsContainer(str(path))
+        self._journal = Journal(path, start_of_system())
+        self._settled_to = 0
+        if self._journal.is_stale():
+            with self.lock():
+                pass
 
     @classmethod
     def make(cls, path: Path, head: str) -> "Repository":
@@ -87,7 +85,54 @@ class Repository:
         """Keep every other writer out, in this process and in others."""
         with (self.path / "wl.lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
+            self._recover()
             yield
+
+    def _recover(self) -> None:
+        """Finish what a killed process left half done, or a machine that went down."""
+        size = self._journal.size
+        if size in (0, self._settled_to):
+            return
+        if self._journal.is_stale():
+            self.settle()
+            return
+        last = self._journal.last()
+        if last is None:
+            self._journal.mend()
+        elif any(self.ref(update.name) != update.new for update in last.updates):
+            self._renew_generation()
+            self._apply(last)
+        self._settled_to = self._journal.size
+
+    def settle(self) -> None:
+        """Make durable by themselves all the files that the journal stands for, and forget it. Needs the lock.
+
+        Raises:
+            StoreError: The disk refused; the journal stays.
+        """
+        try:
+            self._settle(list(self._journal.entries()))
+        except OSError as error:
+            raise _refused(self.path, error) from error
+
+    def _settle(self, entries: Sequence[Entry]) -> None:
+        objects = {one.id: one for entry in entries for one in entry.objects}
+        if objects:
+            self._put_pack(list(objects.values()))
+            for one in objects:
+                # In the pack they are whole; a machine that went down may have left these empty.
+                (self.path / "objects" / one[:2] / one[2:]).unlink(missing_ok=True)
+        self.forget_journal(entries)
+
+    def forget_journal(self, entries: Sequence[Entry] | None = None) -> None:
+        """Forget the journal once its objects are durable elsewhere: references follow, flushed. Needs the lock."""
+        found = list(self._journal.entries()) if entries is None else entries
+        final = {update.name: update.new for entry in found for update in entry.updates}
+        self._renew_generation(durable=True)
+        for name, new in final.items():
+            self._set(name, new, durable=True)
+        self._journal.clear()
+        self._settled_to = 0
 
     def close(self) -> None:
         """Give the open packs back."""
@@ -187,27 +232,54 @@ class Repository:
             StoreError: The disk refused; nothing that was there is harmed.
             ConflictError: A reference was not where `old` says.
         """
+        moves = [update for update in updates if update.old != update.new]
+        for update in moves:
+            self._check(update)
         try:
-            self._put(objects)
-            self._renew_generation()
-            for update in updates:
-                self._move(update)
+            if self._journal.usable:
+                self._write_ahead(objects, moves)
+            else:
+                self._put(objects)
+                self._renew_generation(durable=True)
+                for name, _, new in moves:
+                    self._set(name, new, durable=True)
         except OSError as error:
-            raise StoreError(f"cannot write: {error.strerror}", f"Make room or access at {self.path}.") from error
+            raise _refused(self.path, error) from error
 
-    def _renew_generation(self) -> None:
+    def _write_ahead(self, objects: Sequence[GitObject], moves: Sequence[RefUpdate]) -> None:
+        small = list(objects) if len(objects) <= LOOSE_AT_MOST else []
+        if not small:
+            self._put(objects)
+        at = self._journal.append(small, moves)
+        try:
+            self._renew_generation()
+            self._apply(Entry(small, list(moves)))
+        except OSError:
+            self._journal.take_back(at)
+            raise
+        self._settled_to = self._journal.size
+        if self._settled_to > SETTLE_AT:
+            self.settle()
+
+    def _apply(self, entry: Entry) -> None:
+        _put_loose(self.path / "objects", entry.objects, durable=False)
+        for name, _, new in entry.updates:
+            self._set(name, new, durable=False)
+
+    def _renew_generation(self, *, durable: bool = False) -> None:
         # In place: whoever reads it half written sees a token that differs, which is all it is for.
         handle = os.open(self.path / GENERATION, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
             os.pwrite(handle, secrets.token_hex(8).encode(), 0)
-            os.fsync(handle)
+            if durable:
+                os.fsync(handle)
         finally:
             os.close(handle)
 
     def publish(self, objects: Sequence[GitObject], name: str, new: str) -> None:
         """Point a reference outside the protocol (a local view) at new objects; the generation stays."""
         self._put(objects)
-        self._move(RefUpdate(name, self.ref(name), new))
+        self._set(name, new, durable=True)
 
     def inherit(self, source: "Repository", prefix: str) -> None:
         """Take over another repository's references under `prefix`, with all they reach.
@@ -223,7 +295,7 @@ class Repository:
         if len(objects) > LOOSE_AT_MOST:
             self._put_pack(list({obj.id: obj for obj in objects}.values()))
             return
-        _put_loose(self.path / "objects", objects)
+        _put_loose(self.path / "objects", objects, durable=True)
 
     def _put_pack(self, objects: Sequence[GitObject]) -> None:
         folder = self.path / "objects" / "pack"
@@ -243,22 +315,24 @@ class Repository:
         write_pack_index_v2(index, sorted((sha, *place) for sha, place in entries.items()), checksum)
         write_file(name.with_suffix(".idx"), index.getvalue())
 
-    def _move(self, update: RefUpdate) -> None:
-        name, old, new = update
-        if old == new:
-            return
-        if self.ref(name) != old:
-            raise ConflictError(f"{name} moved while it was written", "Something else writes to this repository.")
+    def _check(self, update: RefUpdate) -> None:
+        if self.ref(update.name) != update.old:
+            raise ConflictError(
+                f"{update.name} moved while it was written", "Something else writes to this repository."
+            )
+
+    def _set(self, name: str, new: str | None, *, durable: bool) -> None:
         path = self.path / name
         if new is not None:
-            make_folder(path.parent)
-            write_file(path, f"{new}\n".encode())
+            make_folder(path.parent, durable=durable)
+            write_file(path, f"{new}\n".encode(), durable=durable)
             return
         # A lock file here is one that a killed process left: whoever moves references holds `lock`.
         path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
         self._refs.remove_if_equals(Ref(name.encode()), None)
-        # Folders that became empty are gone, too.
-        flush_folder(next(folder for folder in path.parents if folder.is_dir()))
+        if durable:
+            # Folders that became empty are gone, too.
+            flush_folder(next(folder for folder in path.parents if folder.is_dir()))
 
     def wants_packing(self) -> bool:
         """Say whether `pack` is due; a look at one of 256 folders, as `git gc --auto` does."""
@@ -297,16 +371,21 @@ class Repository:
             raise StoreError(f"git {arguments[0]} failed: {done.stderr.decode(errors='replace').strip()[-300:]}")
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder, and those above it, durably."""
+def _refused(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"cannot write: {error.strerror}", f"Make room or access at {path}.")
+
+
+def make_folder(path: Path, *, durable: bool = True) -> None:
+    """Make a folder, and those above it."""
     if not path.is_dir():
-        make_folder(path.parent)
+        make_folder(path.parent, durable=durable)
         path.mkdir(exist_ok=True)
-        flush_folder(path.parent)
+        if durable:
+            flush_folder(path.parent)
 
 
-def _put_loose(folder: Path, objects: Iterable[GitObject]) -> None:
-    """Write objects one by one, all of them durably before any has its name."""
+def _put_loose(folder: Path, objects: Iterable[GitObject], *, durable: bool) -> None:
+    """Write objects one by one, all of them (durably) before any has its name."""
     made: list[tuple[Path, Path]] = []
     touched: set[Path] = set()
     try:
@@ -321,15 +400,16 @@ def _put_loose(folder: Path, objects: Iterable[GitObject]) -> None:
             made.append((folder / f"tmp_obj_{secrets.token_hex(8)}", path))
             with made[-1][0].open("xb") as handle:
                 handle.write(gitobject.loose(obj))
-                flush(handle)
+                if durable:
+                    flush(handle)
         for making, path in made:
-            make_folder(path.parent)
+            make_folder(path.parent, durable=durable)
             making.replace(path)
     except OSError:
         for making, _ in made:
             making.unlink(missing_ok=True)
         raise
-    for each in touched:
+    for each in touched if durable else ():
         flush_folder(each)
 
 

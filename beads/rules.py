@@ -9,11 +9,13 @@ the operation is kept, ignored, and reported under that name, the same on every 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from beads import limits
+from beads.clock import Hlc
 from beads.errors import InvalidLine
 from beads.genesis import Genesis
 from beads.op import Line, Op
@@ -77,6 +79,20 @@ def by_time(live: Live) -> Order:
     return (op.hlc.ms, op.hlc.counter, op.log, op.seq)
 
 
+def stated_time(op: Op) -> Hlc:
+    """Return when a change was made: `at` where it is brought in from elsewhere, else the operation's own time.
+
+    A stated time can only be earlier than the operation, so all it can do is lose.
+    """
+    at = op.payload.at
+    return op.hlc if at is None or at >= op.hlc.ms else Hlc(at, 0)
+
+
+def by_stated_time(live: Live) -> Order:
+    """Order as `by_time`, but by the stated time."""
+    return (*stated_time(live.op), live.op.log, live.op.seq)
+
+
 def no_problem(_: Any) -> str | None:
     """Accept any payload of the right shape."""
     return None
@@ -92,7 +108,8 @@ class OpType:
     """One row of the table.
 
     Attributes:
-        payload: The value that `p` must be, a msgspec Struct without defaults that hide absence.
+        payload: The value that `p` must be, a msgspec Struct. A member with a default may be left out; one that is
+            there and says nothing ([], null) is refused, so that one meaning has one header.
         entity: What the operation belongs to, given the operation and its writer's actor.
         apply: Changes the state or names the rule that forbids it.
         problem: What is wrong with a payload of the right shape, or None.
@@ -111,6 +128,12 @@ class OpType:
     names: Callable[[Any], tuple[str, ...]] = no_names
     agent: bool = False
     private_agent: bool = False
+
+    @cached_property
+    def optional(self) -> frozenset[str]:
+        """The members of the payload that may be left out."""
+        names, defaults = self.payload.__struct_encode_fields__, self.payload.__struct_defaults__
+        return frozenset(names[len(names) - len(defaults) :])
 
 
 @dataclass(frozen=True)
@@ -147,6 +170,8 @@ class Rules:
 def _payload(kind: OpType, line: Line) -> Any:
     if not line.p.keys() <= set(kind.payload.__struct_encode_fields__):
         return None
+    if any(not line.p[name] for name in kind.optional & line.p.keys()):
+        raise InvalidLine("payload", f"{line.t}: an optional member that says nothing")
     try:
         payload = msgspec.convert(line.p, kind.payload)
     except msgspec.ValidationError as error:

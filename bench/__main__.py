@@ -1,4 +1,4 @@
-"""`python -m bench append|verify|sync|cli`."""
+"""`python -m bench append|verify|sync|cli|ledger`."""
 
 import argparse
 import importlib
@@ -8,7 +8,13 @@ from typing import Any
 from bench import _world as world
 
 # Name → operations or beads, runs: enough for steady figures, little enough to wait for.
-DEFAULTS = {"append": (1_000, 300), "verify": (20_000, 3), "sync": (20_000, 3), "cli": (10_000, 15)}
+DEFAULTS = {
+    "append": (1_000, 300),
+    "verify": (20_000, 3),
+    "sync": (20_000, 3),
+    "cli": (10_000, 15),
+    "ledger": (10_000, 30),
+}
 
 
 def main() -> None:

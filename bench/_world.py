@@ -21,7 +21,7 @@ from beads.index import Index
 from beads.ledger import Author, Draft, Ledger
 from beads.memory_store import MemoryStore
 from beads.op import Op
-from beads.projection import BEADS
+from beads.projection import BEADS, SEARCH
 from beads.store import Store
 from node import wiring
 from stamps import keylog
@@ -65,7 +65,7 @@ def ledger_over(store: Store, path: Path | None = None) -> Ledger:
     database = Sqlite(path or Path(":memory:"))
 
     def index(ledger: Ledger) -> Index:
-        return Index(database, ledger.commons, ledger.genesis, BOARD, (BEADS, ITEMS, ACTORS), ledger.may_assert)
+        return Index(database, ledger.commons, ledger.genesis, BOARD, (BEADS, SEARCH, ITEMS, ACTORS), ledger.may_assert)
 
     return Ledger(store, index, BOARD, wiring.now_ms, wiring.salt)
 

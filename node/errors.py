@@ -43,6 +43,7 @@ _TABLE: tuple[tuple[type[Exception], int, int, str], ...] = (
     (wanted_errors.NotYours, NOT_ALLOWED, 403, "not_yours"),
     (wanted_errors.BundleError, BAD_DATA, 422, "bad_sheet"),
     (beads_errors.Ambiguous, NOT_FOUND, 404, "ambiguous"),
+    (beads_errors.BadWord, USAGE, 400, "bad_word"),
     (beads_errors.NotFound, NOT_FOUND, 404, "not_found"),
     (beads_errors.ConflictError, CONFLICT, 409, "conflict"),
     (beads_errors.NotAllowed, NOT_ALLOWED, 403, "not_allowed"),

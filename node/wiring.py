@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from beads import files, genesis, ids
@@ -11,7 +12,7 @@ from beads.database import Sqlite
 from beads.index import Index
 from beads.ledger import Author, Ledger, author_of
 from beads.limits import Patience
-from beads.projection import BEADS
+from beads.projection import BEADS, SEARCH
 from node.home import Home
 from stamps.errors import PassphraseNeeded
 from wanted.ops.table import BOARD
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from beads.remote import GitRemote
     from beads.sync import Syncer
 
-PROJECTIONS = (BEADS, ITEMS, ACTORS)
+PROJECTIONS = (BEADS, SEARCH, ITEMS, ACTORS)
 
 
 def now_ms() -> int:
@@ -105,6 +106,11 @@ def open_index(home: Home, commons: str) -> Index:
             return index
         index.database.close()
     return open_ledger(home, commons).index
+
+
+def replace_file(path: Path, raw: bytes) -> None:
+    """Replace a file durably: it is there whole, as it was or as it is."""
+    files.write_file(path, raw)
 
 
 def git_environment() -> dict[str, str]:

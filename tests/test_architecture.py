@@ -21,7 +21,8 @@ FLOORS = ("stamps", "beads", "wanted", "town", "node")
 # Law 3: modules that touch the world (⚡). A name that ends in a dot stands for all modules below it.
 IO = (
     "stamps.keyring",
-    "beads.alchemy", "beads.database", "beads.files", "beads.git_store", "beads.remote", "beads.repository",
+    "beads.alchemy", "beads.database", "beads.files", "beads.git_store", "beads.journal", "beads.remote",
+    "beads.repository",
     "town.context", "town.decisions", "town.drivers.", "town.refinery", "town.rig", "town.runtime_state",
     "town.script_agent", "town.supervisor", "town.town",
     "node.",
@@ -32,6 +33,7 @@ PURE = ("node", "node.errors", "node.web.readme")
 # Law 2: who may name another floor's I/O modules besides node.wiring, and why.
 NAMES_CONCRETE_THINGS = {
     ("node.home", "beads.files"): "write_file, the one durable replacement of a file",
+    ("node.ledgers", "beads.files"): "write_file, for .beads/ledger.toml",
     ("node.http.keeper", "beads.files"): "write_file, for the owner's token",
     ("node.home", "stamps.keyring"): "the owner's keys are files of the home",
     ("node.townhall", "town.town"): "the town's façade is what a node opens",
@@ -66,7 +68,8 @@ MAKES_A_VALUE = frozenset(
         "range", "re.compile", "sorted", "tuple", "zip", "msgspec.Meta", "msgspec.field", "msgspec.json.Decoder",
         "msgspec.json.Encoder", "dataclass", "name.startswith", "_row", "_want", "click.Path", "click.Choice",
         "click.group", "click.option", "click.argument", "click.command", "click.version_option", "click.IntRange",
-        "verb", "lru_cache", "logging.getLogger", "datetime", "_KINDS.items", "', '.join", "cast",
+        "verb", "bd_verb", "timedelta", "lru_cache", "logging.getLogger", "datetime", "_KINDS.items",
+        "FIELD_OF.items", "map", "', '.join", "\"', '\".join", "cast",
     )
 )  # fmt: skip
 MUTATORS = frozenset(

@@ -82,7 +82,8 @@ def verbs_page() -> str:
 
 def _entry(words: str, command: click.Command, said: str) -> list[str]:
     arguments = "".join(f" {_argument(p)}" for p in command.params if isinstance(p, click.Argument))
-    rows = [_option(p) for p in command.params if isinstance(p, click.Option) and p.name not in ("json_", "quiet")]
+    options = [p for p in command.params if isinstance(p, click.Option)]
+    rows = [_option(p) for p in options if p.name not in ("json_", "quiet", "actor_")]
     table = ["| option | |", "|---|---|", *rows, ""] if rows else []
     return [f"### {words}{arguments}\n", f"{said}\n", *table]
 

@@ -20,7 +20,7 @@ from beads.index import Index
 from beads.ledger import Author, Draft, Ledger
 from beads.memory_store import MemoryStore
 from beads.op import Line, Op
-from beads.projection import BEADS
+from beads.projection import BEADS, SEARCH
 from beads.remote import GitRemote
 from beads.rules import Rules
 from beads.store import Store
@@ -107,7 +107,7 @@ def ledger_over(store: Store, clock: Clock | None = None, path: Path | None = No
     database = Sqlite(path or Path(":memory:"))
 
     def index(ledger: Ledger) -> Index:
-        return Index(database, ledger.commons, ledger.genesis, rules, (BEADS, ITEMS, ACTORS), ledger.may_assert)
+        return Index(database, ledger.commons, ledger.genesis, rules, (BEADS, SEARCH, ITEMS, ACTORS), ledger.may_assert)
 
     return Ledger(store, index, rules, clock or Clock(), Salt())
 

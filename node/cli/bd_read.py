@@ -1,90 +1,505 @@
-"""bd show, list, ready: reading the ledger. Kept light: agents run these all day."""
+"""bd list, ready, blocked, search, show, count, stats, …: reading the ledger. Kept light: agents run these all day."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import click
 
-from beads.index import Index
+from beads import listing, times, vocabulary
+from beads.errors import BadWord, NotFound
+from beads.listing import Query, Row
+from beads.reading import Reader
+from beads.vocabulary import PARENT
 from node import wiring
-from node.cli.common import Output, table, verb
-from node.errors import NoHome
-from node.home import Home, locate
+from node.cli.bd_common import BUDGET, MARKS, Desk, age, bd_verb, cells, listed, moment
+from node.cli.common import table
 
-_COLUMNS = ("id", "title", "status", "type", "priority", "assignee", "blocked", "created", "updated")
-_SELECT = "SELECT entity, title, status, type, priority, assignee, blocked, created, updated FROM beads"
-_SHOWN_ABOVE = frozenset({"status", "priority", "assignee"})
-READY = f"{_SELECT} WHERE status = 'open' AND blocked = 0 ORDER BY priority, created LIMIT :limit"
-_LIST = f"""{_SELECT} WHERE (:status = 'all' OR status = :status) AND (:type IS NULL OR type = :type)
-            AND (:assignee IS NULL OR assignee = :assignee)
-            AND (:label IS NULL OR EXISTS (SELECT 1 FROM labels l WHERE l.entity = beads.entity AND l.label = :label))
-            ORDER BY priority, created LIMIT :limit"""
+READY_LIMIT, LIST_LIMIT = 20, 50
+DAY_MS = 86_400_000
 
 
-def open_index() -> Index:
-    """Open the index of the owner's ledger.
-
-    Raises:
-        NoHome: There is no ledger yet.
-    """
-    home = Home(locate())
-    ledger = home.ledger_id()
-    if ledger is None:
-        raise NoHome("no ledger in this home yet", 'Make one with the first bead: bd create "Title"')
-    return wiring.open_index(home, ledger)
+def filters(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose beads."""
+    for option in reversed(_FILTERS):
+        function = option(function)
+    return function
 
 
-def _answer(output: Output, name: str, rows: list[tuple[object, ...]], empty: str) -> None:
-    beads = [dict(zip(_COLUMNS, row, strict=True)) | {"blocked": bool(row[6])} for row in rows]
-    cells = [(str(b["id"])[:8], f"P{b['priority']}", str(b["status"]), str(b["type"]), str(b["title"])) for b in beads]
-    output.result({name: beads}, table(cells, 4) or empty)
+_FILTERS = (
+    click.option("--type", "-t", "types", multiple=True, help="Of this type; repeat or use commas for any of several."),
+    click.option("--priority", "-p", help="0 to 4, or P0 to P4."),
+    click.option("--priority-min", help="This urgent or less."),
+    click.option("--priority-max", help="This urgent or more."),
+    click.option("--assignee", "-a", help='Whose; "" for nobody\'s.'),
+    click.option("--unassigned", "-u", is_flag=True, help="Nobody's."),
+    click.option("--owner", help="Whose it is in the end."),
+    click.option("--label", "-l", "labels", multiple=True, help="With all of these labels."),
+    click.option("--label-any", multiple=True, help="With any of these labels."),
+    click.option("--label-pattern", help="With a label like this: * and ?."),
+    click.option("--label-regex", help="With a label in which this expression is found."),
+    click.option("--no-labels", is_flag=True, help="Without any label."),
+    click.option("--title-contains", "title", help="These letters in the title."),
+    click.option("--id", "ids", multiple=True, help="These beads."),
+    click.option("--parent", help="Below this bead, however deep."),
+    click.option("--external-ref", help="With this reference elsewhere."),
+    click.option("--spec", help="Of a specification that begins so."),
+    click.option("--mol-type", help="Of molecules of this type."),
+    click.option("--metadata-field", "metadata", multiple=True, metavar="KEY=VALUE", help="With this in the metadata."),
+    click.option("--created-after"), click.option("--created-before"), click.option("--updated-after"),
+    click.option("--updated-before"), click.option("--closed-after"), click.option("--closed-before"),
+    click.option("--sort", default="priority", show_default=True, help=", ".join(listing.SORTS)),
+    click.option("--reverse", "-r", is_flag=True, help="The other way round."),
+    click.option("--limit", "-n", type=int, help="How many at most; 0 for all."),
+    click.option("--brief", is_flag=True, help="Only what one chooses by (this is how it is by default)."),
+    click.option("--full", is_flag=True, help="Whole records in JSON."),
+    click.option("--fields", help="Only these members, with commas between."),
+)  # fmt: skip
+_MOMENTS = ("created_after", "created_before", "updated_after", "updated_before", "closed_after", "closed_before")
 
 
-@verb()
-@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True)
-def ready(output: Output, limit: int) -> None:
-    """Open beads that nothing blocks, the most urgent first."""
-    index = open_index()
-    _answer(output, "ready", index.database.query(READY, {"limit": limit}), "Nothing is ready.")
-    index.database.close()
-
-
-@verb(name="list")
-@click.option("--status", default="open", show_default=True, help="A status, or all.")
-@click.option("--type", "kind", help="task, bug, feature, epic, …")
-@click.option("--assignee")
-@click.option("--label")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-def list_(output: Output, status: str, kind: str | None, assignee: str | None, label: str | None, limit: int) -> None:
-    """Beads by status, type, assignee or label."""
-    index = open_index()
-    place = {"status": status, "type": kind, "assignee": assignee, "label": label, "limit": limit}
-    _answer(output, "beads", index.database.query(_LIST, place), "No beads fit.")
-    index.database.close()
-
-
-@verb()
-@click.argument("bead")
-def show(output: Output, bead: str) -> None:
-    """One bead, whole."""
-    index = open_index()
-    chosen = index.resolve("bead", bead)
-    state = index.state("bead", chosen) or {}
-    ((*row,),) = index.database.query(f"{_SELECT} WHERE entity = :id", {"id": chosen})
-    fields = {name: value for name, value, _ in state["fields"]}
-    texts = {name: index.prose(op).get(name, "") for name, op in state["prose"]}
-    links = [{"kind": kind, "to": to} for kind, to, _ in state["links"]]
-    comments = [{"id": op, "text": index.prose(op).get("text", "")} for op, _ in state["comments"]]
-    found = dict(zip(_COLUMNS, row, strict=True)) | {"blocked": bool(row[6])}
-    extra = {"description": texts.get("description", ""), "labels": [label for label, _ in state["labels"]]}
-    output.result(
-        {"bead": found | extra | {"fields": fields, "links": links, "comments": comments}},
-        [
-            f"{chosen[:12]}  {found['title']}",
-            f"  {found['status']}, {found['type']}, P{found['priority']}{', blocked' if found['blocked'] else ''}",
-            *([f"  assignee  {found['assignee']}"] if found["assignee"] else []),
-            *(f"  label     {label}" for label in extra["labels"]),
-            *(f"  {link['kind']:<9} {link['to'][:12]}" for link in links),
-            *(f"  {name:<9} {value}" for name, value in fields.items() if name not in _SHOWN_ABOVE),
-            *(["", *(f"  {line}" for line in str(extra["description"]).splitlines())] if extra["description"] else []),
-            *(f"  > {comment['text']}" for comment in comments),
-        ],
+def query_of(given: Mapping[str, Any], **more: Any) -> Query:
+    """Read the options that choose beads."""
+    moments: dict[str, Any] = {name: moment(given[name], f"--{name.replace('_', '-')}") for name in _MOMENTS}
+    priorities: dict[str, Any] = {
+        name: None if given[name] is None else vocabulary.priority(given[name])
+        for name in ("priority", "priority_min", "priority_max")
+    }
+    if given["unassigned"] and given["assignee"]:
+        raise BadWord("--unassigned and --assignee: nothing can fit both")
+    pairs = [pair.partition("=") for pair in given["metadata"]]
+    if not all(sep for _, sep, _ in pairs):
+        raise BadWord("--metadata-field needs KEY=VALUE")
+    return Query(
+        types=listed(given["types"]), assignee=listing.NONE if given["unassigned"] else given["assignee"],
+        owner=given["owner"], labels=listed(given["labels"]), any_labels=listed(given["label_any"]),
+        label_glob=given["label_pattern"], label_regex=given["label_regex"], no_labels=given["no_labels"],
+        title=given["title"], ids=listed(given["ids"]), parent=given["parent"], below=True,
+        external_ref=given["external_ref"], spec=given["spec"], mol_type=given["mol_type"],
+        metadata=tuple((key, value) for key, _, value in pairs), sort=given["sort"], reverse=given["reverse"],
+        now=wiring.now_ms(), **moments, **priorities, **more,
     )  # fmt: skip
-    index.database.close()
+
+
+def answer(
+    desk: Desk, reader: Reader, rows: Sequence[Row], given: Mapping[str, Any], empty: str, extra: Mapping[str, Any]
+) -> None:
+    """Print a list: small, unless it was asked for whole."""
+    more = f"… and more: --limit {2 * len(rows)}" if given["limit"] is None and len(rows) >= _default(given) else ""
+    if desk.output.json:
+        desk.array(_records(reader, rows, given, extra), [])
+        if more:
+            click.echo(more, err=True)
+        return
+    desk.output.result({}, [*table(cells(rows), 4), *([more] if more else [])] or empty)
+
+
+def _default(given: Mapping[str, Any]) -> int:
+    return int(given.get("default_limit", LIST_LIMIT))
+
+
+def _records(
+    reader: Reader, rows: Sequence[Row], given: Mapping[str, Any], extra: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    counts = listing.counts(reader, [row.id for row in rows])
+    if given["full"]:
+        reader.remember([row.id for row in rows])
+    found: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        one = reader.record(reader.view(row.id)) if given["full"] else listing.brief(row, reader)
+        one["dependency_count"], one["dependent_count"] = counts[row.id]
+        one["comment_count"] = row.comments
+        one = _chosen(one | dict(extra.get(row.id, {})), given["fields"])
+        size += len(json.dumps(one, ensure_ascii=False)) + 3
+        if size > BUDGET and given["limit"] is None and not given["full"]:
+            break
+        found.append(one)
+    return found
+
+
+def _chosen(one: dict[str, Any], names: str | None) -> dict[str, Any]:
+    if names is None:
+        return one
+    return {name: one.get(name) for name in (part.strip() for part in names.split(",")) if name}
+
+
+@bd_verb(name="list")
+@click.option("--status", "-s", multiple=True, help="Any of these; all for everything. Default: what is not over.")
+@click.option("--all", "every", is_flag=True, help="What is over, too.")
+@click.option("--ready", is_flag=True, help="Only what nothing keeps waiting.")
+@click.option("--deferred", is_flag=True, help="Only what was put off.")
+@click.option("--overdue", is_flag=True, help="Only what should be done by now.")
+@click.option("--pinned/--no-pinned", default=None, help="Only pinned ones, or none of them.")
+@click.option("--templates", is_flag=True, help="Templates, too.")
+@filters
+def list_(
+    desk: Desk, status: tuple[str, ...], every: bool, ready: bool, deferred: bool, overdue: bool, pinned: bool | None,
+    templates: bool, **given: Any,
+) -> None:  # fmt: skip
+    """List beads by what they are."""
+    statuses = listed(status)
+    if every and statuses:
+        raise BadWord("--all and --status: give one")
+    asked = query_of(
+        given, status=("all",) if every else statuses, ready=ready, deferred=deferred, overdue=overdue, pinned=pinned,
+        template=None if templates or every or given["ids"] else False,
+        limit=LIST_LIMIT if given["limit"] is None else given["limit"],
+    )  # fmt: skip
+    with desk.reading() as reader:
+        rows = listing.rows(reader, listing.check(asked, reader))
+        answer(desk, reader, rows, given, "No issues found.", {})
+
+
+@bd_verb()
+@click.option("--explain", is_flag=True, help="Say why each is ready, what is blocked by what, and what never can be.")
+@click.option("--claim", is_flag=True, help="Take the first one.")
+@filters
+def ready(desk: Desk, explain: bool, claim: bool, **given: Any) -> None:
+    """Work that nothing keeps waiting, the most urgent first."""
+    limit = READY_LIMIT if given["limit"] is None else given["limit"]
+    asked = query_of(given, ready=True, limit=limit)
+    if claim:
+        _claim_first(desk, asked)
+        return
+    with desk.reading() as reader:
+        checked = listing.check(asked, reader)
+        if explain:
+            _explain(desk, reader, checked)
+            return
+        rows = listing.rows(reader, checked)
+        answer(desk, reader, rows, {**given, "default_limit": READY_LIMIT}, "No ready work.", {})
+
+
+def _claim_first(desk: Desk, asked: Query) -> None:
+    # Start-up time: `bd ready` itself writes nothing.
+    from node.cli.bd_write import claim_first  # noqa: PLC0415
+
+    claim_first(desk, asked)
+
+
+def _explain(desk: Desk, reader: Reader, asked: Query) -> None:
+    # Start-up time: few ask for it.
+    from beads.deadlock import circles  # noqa: PLC0415
+
+    ready_rows = listing.rows(reader, asked)
+    stuck = listing.rows(reader, replace(asked, ready=False, blocked=True))
+    found = [[reader.name_of(bead) for bead in circle] for circle in circles(reader)]
+    ((total_ready,), (total_blocked,)) = (
+        (listing.count(reader, replace(asked, ready=one, blocked=not one))[0][1],) for one in (True, False)
+    )
+    why = [{**listing.brief(row, reader), "reason": _reason(reader, row)} for row in ready_rows]
+    waits = [{**listing.brief(row, reader), "blocked_by": _waits(reader, row)} for row in stuck]
+    data = {"ready": why, "blocked": waits, "cycles": found, "summary": {
+        "total_ready": total_ready, "total_blocked": total_blocked, "cycle_count": len(found)}}  # fmt: skip
+    lines = [f"Ready ({total_ready}):", *(f"  {one['id']}  {one['title']}: {one['reason']}" for one in why)]
+    lines += [f"Blocked ({total_blocked}):"]
+    lines += [f"  {one['id']}  {one['title']}: {_said(one['blocked_by'])}" for one in waits]
+    lines += [f"Never, as they wait for each other: {' → '.join(circle)}" for circle in found]
+    desk.output.result(data, lines)
+
+
+def _reason(reader: Reader, row: Row) -> str:
+    sql = """SELECT COUNT(*) FROM links l JOIN beads b ON b.entity = l.bead
+             WHERE l.entity = :bead AND l.kind IN ('blocks', 'conditional-blocks')"""
+    ((resolved,),) = reader.rows(sql, {"bead": row.id})
+    return f"{resolved} blocker(s) out of the way" if resolved else "nothing blocks it"
+
+
+def _waits(reader: Reader, row: Row) -> list[dict[str, Any]]:
+    return [
+        {"id": reader.name_of(b.bead), "title": b.title, "status": b.status, "priority": b.priority, "type": b.why}
+        for b in reader.blockers(row.id, wiring.now_ms())
+    ]
+
+
+def _said(blockers: Sequence[Mapping[str, Any]]) -> str:
+    words = {PARENT: "its parent waits", "conditional-blocks": "only if it fails", "waits-for": "its children"}
+    return "; ".join(f"{b['id']} ({words.get(b['type'], b['status'])})" for b in blockers[:4])
+
+
+@bd_verb()
+@filters
+def blocked(desk: Desk, **given: Any) -> None:
+    """Work that something keeps waiting, and what that is."""
+    asked = query_of(given, blocked=True, limit=LIST_LIMIT if given["limit"] is None else given["limit"])
+    with desk.reading() as reader:
+        rows = listing.rows(reader, listing.check(asked, reader))
+        waits = {row.id: _waits(reader, row) for row in rows}
+        if desk.output.json:
+            extra = {
+                bead: {"blocked_by_count": len(found), "blocked_by": [b["id"] for b in found]}
+                for bead, found in waits.items()
+            }
+            answer(desk, reader, rows, given, "", extra)
+            return
+        lines = [f"{row.shown}  P{row.priority}  {row.title}: {_said(waits[row.id])}" for row in rows]
+        desk.output.result({}, lines or "Nothing is blocked.")
+
+
+@bd_verb()
+@click.argument("words", nargs=-1)
+@click.option("--query", help="The same as the words.")
+@click.option("--status", "-s", multiple=True, help="Any of these. Default: all.")
+@filters
+def search(desk: Desk, words: tuple[str, ...], query: str | None, status: tuple[str, ...], **given: Any) -> None:
+    """Find beads by words of their texts, the best first."""
+    limit = LIST_LIMIT if given["limit"] is None else given["limit"]
+    asked = query_of(given, status=listed(status) or ("all",), limit=limit)
+    with desk.reading() as reader:
+        found = listing.search(reader, query or " ".join(words), listing.check(asked, reader))
+        answer(desk, reader, found, given, "No issues found.", {})
+
+
+@bd_verb()
+@click.option("--status", "-s", multiple=True, help="Any of these; all for everything. Default: what is not over.")
+@click.option(
+    "--by", type=click.Choice(["status", "type", "priority", "assignee", "label"]), help="One count for each."
+)
+@filters
+def count(desk: Desk, status: tuple[str, ...], by: str | None, **given: Any) -> None:
+    """Count what `list` would list."""
+    with desk.reading() as reader:
+        asked = listing.check(query_of(given, status=listed(status), template=False, limit=None), reader)
+        found = listing.count(reader, asked, by)
+        total = sum(n for _, n in found)
+        data = {"count": total} | ({"groups": [{"group": key, "count": n} for key, n in found]} if by else {})
+        desk.output.result(data, [*(f"{n:6}  {key}" for key, n in found)] if by else str(total))
+
+
+@bd_verb()
+@click.argument("beads", nargs=-1)
+@click.option("--short", is_flag=True, help="One line each.")
+@click.option("--as-of", "moment_", metavar="WHEN", help="As it was then.")
+@click.option("--fields", help="Only these members, with commas between.")
+@click.option("--max-text", type=int, default=0, metavar="N", help="Cut texts to so many characters in JSON.")
+def show(
+    desk: Desk, beads: tuple[str, ...], short: bool, moment_: str | None, fields: str | None, max_text: int
+) -> None:
+    """One bead, or several, whole."""
+    with desk.reading() as reader:
+        at = moment(moment_, "--as-of")
+        chosen = _shown(desk, reader, beads)
+        if desk.output.json:
+            found = [_cut(_chosen(_whole(reader, bead, at), fields), max_text) for bead in chosen]
+            desk.array(found, [])
+            return
+        lines: list[str] = []
+        for bead in chosen:
+            lines += _page(reader, bead, at, short=short) + ([] if short else [""])
+        desk.output.result({}, lines[:-1] if lines and not lines[-1] else lines)
+
+
+def _shown(desk: Desk, reader: Reader, given: Sequence[str]) -> list[str]:
+    ledger = reader.index.commons
+    found, missing = [], []
+    for one in desk.chosen(ledger, given, "issue ID is required"):
+        try:
+            found.append(reader.find(one))
+        except NotFound as error:
+            missing.append(error)
+    if missing and not found:
+        raise missing[0]
+    for one_missing in missing:
+        click.echo(f"Error: {one_missing}", err=True)
+    return found
+
+
+def _cut(one: dict[str, Any], length: int) -> dict[str, Any]:
+    if length <= 0:
+        return one
+    return {
+        name: f"{value[:length]}…" if isinstance(value, str) and len(value) > length else value
+        for name, value in one.items()
+    }
+
+
+def _view(reader: Reader, bead: str, at: int | None) -> Any:
+    if at is None:
+        return reader.view(bead)
+    # Start-up time: the past is looked at rarely.
+    from beads.past import view_at  # noqa: PLC0415
+
+    return view_at(reader, bead, at)
+
+
+def _whole(reader: Reader, bead: str, at: int | None) -> dict[str, Any]:
+    view = _view(reader, bead, at)
+    found = reader.record(view)
+    if at is not None:
+        # Links from the other side, blockers and conflicts are those of today.
+        return found
+    # The ends that are shown say more, and nothing of what was deleted.
+    found.pop("dependencies", None)
+    ends = {name: _ends(reader, bead, column) for name, column in (("dependencies", "entity"), ("dependents", "bead"))}
+    parents = [one["id"] for one in ends["dependencies"] if one["dependency_type"] == PARENT]
+    found |= {name: their for name, their in ends.items() if their} | ({"parent": parents[0]} if parents else {})
+    if view.type == "epic":
+        children = [one for one in ends["dependents"] if one["dependency_type"] == PARENT]
+        closed = sum(one["status"] == "closed" for one in children)
+        found |= {"epic_total_children": len(children), "epic_closed_children": closed,
+                  "epic_closeable": bool(children) and closed == len(children)}  # fmt: skip
+    if view.hold is not None:
+        found["claim"] = {"by": view.hold[0], "fence": view.hold[3],
+                          "until": None if view.hold[4] is None else times.text(view.hold[4])}  # fmt: skip
+    if view.lost:
+        found["conflicts"] = sorted({name for _, name, *_ in view.lost})
+    return found | {"blocked_by": [b["id"] for b in _waits(reader, _row(reader, bead))]}
+
+
+def _row(reader: Reader, bead: str) -> Row:
+    return listing.rows(reader, Query(ids=(bead,), status=("all",), limit=None))[0]
+
+
+def _ends(reader: Reader, bead: str, column: str) -> list[dict[str, Any]]:
+    other = "bead" if column == "entity" else "entity"
+    sql = f"""SELECT l.kind, b.shown, b.title, b.status, b.priority, b.type, b.created FROM links l
+              JOIN beads b ON b.entity = l.{other} WHERE l.{column} = :bead AND b.status <> 'tombstone'
+              ORDER BY l.kind, b.priority, b.shown"""
+    found = [
+        {"id": shown, "title": title, "status": status, "priority": priority, "issue_type": type_,
+         "created_at": times.text(created), "dependency_type": kind}
+        for kind, shown, title, status, priority, type_, created in reader.rows(sql, {"bead": bead})
+    ]  # fmt: skip
+    if column == "entity":
+        outside = "SELECT kind, target FROM links WHERE entity = :bead AND bead IS NULL"
+        for kind, target in reader.rows(outside, {"bead": bead}):
+            found.append({"id": reader.name_of(target), "title": "", "status": "unknown", "priority": 2,
+                          "issue_type": "", "dependency_type": kind})  # fmt: skip
+    return found
+
+
+def _page(reader: Reader, bead: str, at: int | None, *, short: bool) -> list[str]:
+    view = _view(reader, bead, at)
+    whole = reader.record(view)
+    head = f"{MARKS.get(view.status, '·')} {whole['id']} · {whole.get('title', '')}"
+    facts = f"[P{whole.get('priority', 2)} · {whole['status']} · {view.type}]"
+    if short:
+        return [f"{head}  {facts}"]
+    lines = [f"{head}   {facts}", ""]
+    for name in ("assignee", "owner", "created_by", "external_ref", "due_at", "defer_until", "closed_at", "spec_id"):
+        if whole.get(name):
+            lines.append(f"  {name.replace('_', ' ').capitalize()}: {whole[name]}")
+    lines.append(f"  Created: {whole['created_at']} · Updated: {whole['updated_at']}")
+    if view.hold is not None:
+        until = "" if view.hold[4] is None else f" until {times.text(view.hold[4])}"
+        lines.append(f"  Claimed: by {view.hold[0]}{until} (fence {view.hold[3]})")
+    if whole.get("labels"):
+        lines.append(f"  Labels: {', '.join(whole['labels'])}")
+    lines += _texts(whole) + (_relations(reader, bead) if at is None else _edges(whole))
+    if view.lost and at is None:
+        lines += [
+            "",
+            f"Conflicts: {', '.join(sorted({name for _, name, *_ in view.lost}))} (bd conflicts {whole['id']})",
+        ]
+    for one in whole.get("comments", ()):
+        lines += ["", f"  {one['author']}, {one['created_at']}:", *(f"    {line}" for line in one["text"].splitlines())]
+    return lines
+
+
+def _texts(whole: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for name in ("description", "design", "acceptance_criteria", "notes", "close_reason"):
+        if whole.get(name):
+            said = str(whole[name]).splitlines()
+            lines += ["", f"{name.replace('_', ' ').capitalize()}:", *(f"  {line}" for line in said)]
+    return lines
+
+
+def _edges(whole: Mapping[str, Any]) -> list[str]:
+    edges = whole.get("dependencies", ())
+    lines = [f"  {one['depends_on_id']} ({one['type']})" for one in edges]
+    return ["", f"Dependencies ({len(edges)}):", *lines] if edges else []
+
+
+def _relations(reader: Reader, bead: str) -> list[str]:
+    lines: list[str] = []
+    depends, dependents = _ends(reader, bead, "entity"), _ends(reader, bead, "bead")
+    groups = (
+        ("Dependencies", [d for d in depends if d["dependency_type"] != PARENT]),
+        ("Parent", [d for d in depends if d["dependency_type"] == PARENT]),
+        ("Children", [d for d in dependents if d["dependency_type"] == PARENT]),
+        ("Dependents", [d for d in dependents if d["dependency_type"] != PARENT]),
+    )
+    for name, found in groups:
+        if found:
+            lines += ["", f"{name} ({len(found)}):"]
+            lines += [
+                f"  {MARKS.get(one['status'], '·')} {one['id']} ({one['dependency_type']}): {one['title']}"
+                for one in found
+            ]
+    blockers = [b for b in reader.blockers(bead, wiring.now_ms()) if b.why == PARENT]
+    if blockers:
+        lines += ["", f"Waits because {reader.name_of(blockers[0].bead)}, its parent, is blocked."]
+    return lines
+
+
+@bd_verb()
+@click.argument("bead")
+@click.option("--deep", is_flag=True, help="All that is below, not only the children.")
+def children(desk: Desk, bead: str, deep: bool) -> None:
+    """What a bead is made of."""
+    with desk.reading() as reader:
+        parent = reader.find(bead)
+        asked = Query(status=("all",), parent=parent, below=deep, limit=None, sort="id", now=wiring.now_ms())
+        rows = listing.rows(reader, asked)
+        answer(desk, reader, rows, _PLAIN, "It has no children.", {})
+
+
+_PLAIN: Mapping[str, Any] = {"limit": 0, "full": False, "fields": None}
+
+
+@bd_verb()
+@click.option("--days", type=int, default=30, show_default=True, help="Not changed for so long.")
+@click.option("--status", "-s", help="Only of this status.")
+@click.option("--limit", "-n", type=click.IntRange(0), default=LIST_LIMIT, show_default=True)
+def stale(desk: Desk, days: int, status: str | None, limit: int) -> None:
+    """Beads that nobody has touched for long, the longest first."""
+    if days <= 0:
+        raise BadWord("--days must be 1 or more")
+    now = wiring.now_ms()
+    asked = Query(
+        status=(status,) if status else (), updated_before=now - days * DAY_MS, sort="updated", reverse=True,
+        limit=limit, now=now,
+    )  # fmt: skip
+    with desk.reading() as reader:
+        rows = listing.rows(reader, listing.check(asked, reader))
+        if desk.output.json:
+            answer(desk, reader, rows, _PLAIN, "", {})
+            return
+        lines = [f"{row.shown}  {age(row.updated):>5}  {row.status:<11}  {row.title}" for row in rows]
+        desk.output.result({}, lines or f"Nothing has been left alone for {days} days.")
+
+
+@bd_verb()
+def stats(desk: Desk) -> None:
+    """How many beads there are, of which kind, and how long they take."""
+    with desk.reading() as reader:
+        summary = _summary(reader)
+    names = ("total", "open", "in_progress", "closed", "blocked", "deferred", "ready", "pinned")
+    lines = [f"{name.replace('_', ' ').title()}: {summary[f'{name}_issues']}" for name in names]
+    lines[0] = f"Total Issues: {summary['total_issues']}"
+    lines.append(f"Epics to close: {summary['epics_eligible_for_closure']}")
+    lines.append(f"Average lead time: {summary['average_lead_time_hours']} h")
+    desk.output.result({"summary": summary}, lines)
+
+
+_OWN = "', '".join(vocabulary.OWN_TYPES)
+_TOTALS = f"""SELECT COUNT(*), SUM(status = 'open'), SUM(status = 'in_progress'), SUM(status = 'closed'),
+              SUM(free > 0 AND (blocked_until > :now OR outside = 1)), SUM(status = 'deferred'),
+              SUM(workable = 1 AND blocked_until <= :now AND defer <= :now AND outside = 0),
+              SUM(pinned = 1 OR status = 'pinned'), ROUND(AVG((closed - created) / 3600000.0), 1)
+              FROM beads WHERE status <> 'tombstone' AND type NOT IN ('{_OWN}')"""
+EPICS = """SELECT b.entity, b.shown, b.title, COUNT(c.entity), SUM(c.free = 0) FROM beads b
+           JOIN links l ON l.bead = b.entity AND l.kind = 'parent-child'
+           JOIN beads c ON c.entity = l.entity AND c.status <> 'tombstone'
+           WHERE b.type = 'epic' AND b.free > 0 GROUP BY b.entity ORDER BY b.priority, b.shown"""
+
+
+def _summary(reader: Reader) -> dict[str, Any]:
+    ((*numbers, hours),) = reader.rows(_TOTALS, {"now": wiring.now_ms()})
+    names = ("total", "open", "in_progress", "closed", "blocked", "deferred", "ready", "pinned")
+    found: dict[str, Any] = {f"{name}_issues": int(n or 0) for name, n in zip(names, numbers, strict=True)}
+    eligible = sum(closed == total for *_, total, closed in reader.rows(EPICS))
+    return found | {"epics_eligible_for_closure": eligible, "average_lead_time_hours": hours or 0.0}

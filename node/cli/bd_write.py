@@ -1,169 +1,440 @@
-"""bd create, update, close, dep: writing the ledger."""
+"""bd create, q, update, close, reopen, delete, …: writing the ledger."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
-from beads.errors import ConflictError
-from beads.ledger import Draft, Ledger
-from node import townhall, wiring
-from node.cli.common import Output, Verbs, verb
-from node.cli.wl_identity import ensure_identity
+from beads import listing, times, vocabulary
+from beads.errors import BadWord, ConflictError, NotFound, Refused
+from beads.listing import Query
+from beads.tracker import NewBead, NewLink, Tracker
+from beads.vocabulary import BLOCKS, WAITS
+from node import wiring
+from node.cli.bd_common import Desk, bd_verb, labels_of, listed, moment, warn_of_parent
 from node.errors import Usage
-from node.home import Home, locate
+
+_TEXT_OPTIONS = (
+    click.option("--description", "-d", "--body", help="What it is about; - reads it from standard input."),
+    click.option("--body-file", type=click.Path(exists=True, dir_okay=False), help="Read the description from a file."),
+    click.option("--design", help="How it is to be done."),
+    click.option("--acceptance", help="When it is done."),
+    click.option("--notes", help="Notes."),
+    click.option("--priority", "-p", help="0 (critical) to 4 (backlog), or P0 to P4."),
+    click.option("--assignee", "-a", help="Whose it is to do."),
+    click.option("--owner", help="Whose it is in the end."),
+    click.option("--estimate", "-e", type=int, help="Minutes of work."),
+    click.option("--due", help="When it should be done: a date, 2d, tomorrow."),
+    click.option("--defer", help="Not before: a date, 2d, tomorrow."),
+    click.option("--external-ref", help="What it is called elsewhere: gh-9, a URL."),
+    click.option("--spec-id", help="The specification it is from."),
+    click.option("--metadata", help="JSON of your own."),
+)
 
 
-@contextmanager
-def the_ledger(output: Output) -> Iterator[tuple[Ledger, Any]]:
-    """Open the owner's ledger for writing, made at first use; BD_ACTOR names the agent."""
-    home = Home(locate())
-    ensure_identity(home, output)
-    ledger = wiring.open_ledger(home, townhall.private_ledger(home))
-    author = wiring.author(home, by=os.environ.get("BD_ACTOR") or os.environ.get("GT_AGENT"))
+def texts(function: Any) -> Any:
+    """Add the options that describe a bead."""
+    for option in reversed(_TEXT_OPTIONS):
+        function = option(function)
+    return function
+
+
+def members_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the options that describe a bead as members of its record."""
+    found = {
+        "description": _description(given), "design": given["design"], "acceptance_criteria": given["acceptance"],
+        "notes": given["notes"], "assignee": given["assignee"], "owner": given["owner"],
+        "estimated_minutes": given["estimate"], "external_ref": given["external_ref"], "spec_id": given["spec_id"],
+        "priority": None if given["priority"] is None else vocabulary.priority(given["priority"]),
+        "due_at": _time(given["due"], "--due"), "defer_until": _time(given["defer"], "--defer"),
+        "metadata": _metadata(given["metadata"]),
+    }  # fmt: skip
+    if (found["estimated_minutes"] or 0) < 0:
+        raise BadWord("estimate must be a non-negative number of minutes")
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _description(given: Mapping[str, Any]) -> str | None:
+    if given["body_file"]:
+        return Path(given["body_file"]).read_text()
+    return sys.stdin.read() if given["description"] == "-" else given["description"]
+
+
+def _time(said: str | None, option: str) -> str | None:
+    if said == "":
+        return ""
+    ms = moment(said, option)
+    if ms is not None and option in ("--defer", "--until") and ms < wiring.now_ms():
+        click.echo(f"Warning: {times.text(ms)} is in the past: it is ready at once.", err=True)
+    return None if ms is None else times.text(ms)
+
+
+def _metadata(said: str | None) -> Any:
     try:
-        yield ledger, author
-        wiring.tidy(ledger)
-    finally:
-        ledger.close()
+        return None if said is None else json.loads(said)
+    except json.JSONDecodeError as error:
+        raise BadWord(f"--metadata is not JSON: {error}") from None
 
 
-@verb()
-@click.argument("title")
-@click.option("--description", "-d", default="")
-@click.option("--type", "-t", "kind", default="task", show_default=True)
-@click.option("--priority", "-p", type=click.IntRange(0, 4), default=2, show_default=True)
-@click.option("--label", "-l", "labels", multiple=True)
-@click.option("--dep", "deps", multiple=True, metavar="BEAD", help="Wait for this bead; repeat for more.")
+@bd_verb()
+@click.argument("title", required=False)
+@click.option("--title", "title_", help="The title, as an option.")
+@click.option("--type", "-t", "type_", default="task", show_default=True, help="bug, feature, task, epic, chore, …")
+@click.option("--labels", "-l", "--label", multiple=True, help="Labels; repeat or use commas.")
+@click.option("--parent", help="The bead it is part of; its id becomes PARENT.N.")
+@click.option("--deps", "--dep", multiple=True, help="What it waits for: ID, TYPE:ID; blocks:ID lets ID wait for it.")
+@click.option("--waits-for", help="It waits for the children of this bead.")
+@click.option("--waits-for-gate", type=click.Choice(["all-children", "any-children"]), default="all-children")
+@click.option("--id", "alias", help="Its id; without one it is made from the title.")
+@click.option("--ephemeral", is_flag=True, help="A wisp: never ready, gone after a while.")
+@click.option("--mol-type", help="swarm, patrol or work.")
+@click.option("--wisp-type", help="heartbeat, patrol, recovery, …")
+@click.option("--silent", is_flag=True, help="Print the id only.")
+@click.option("--dry-run", is_flag=True, help="Check, and write nothing.")
+@texts
 def create(
-    output: Output, title: str, description: str, kind: str, priority: int, labels: tuple[str, ...],
-    deps: tuple[str, ...],
+    desk: Desk, title: str | None, title_: str | None, type_: str, labels: tuple[str, ...], parent: str | None,
+    deps: tuple[str, ...], waits_for: str | None, waits_for_gate: str, alias: str | None, ephemeral: bool,
+    mol_type: str | None, wisp_type: str | None, silent: bool, dry_run: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Make a bead."""
-    if not title.strip() or "\n" in title:
-        raise Usage("a title is one line of text", 'bd create "Title" -d "…"')
-    prose = {"title": title.strip()} | ({"description": description} if description else {})
-    fields = [["priority", priority], ["status", "open"]]
-    with the_ledger(output) as (ledger, author):
-        waits = sorted(["blocks", ledger.index.resolve("bead", dep)] for dep in deps)
-        payload = {"type": kind, "fields": fields, "prose": sorted(prose)}
-        (op,) = ledger.write(author, lambda _: [Draft("bead.create", payload, prose)])
-        more = [Draft("bead.label", {"bead": op.id, "add": sorted(set(labels)), "remove": []})] if labels else []
-        more += [Draft("bead.link", {"bead": op.id, "add": waits, "remove": []})] if waits else []
-        if more:
-            ledger.write(author, lambda _: more)
-    output.result({"id": op.id, "title": title}, f"Created {op.id[:8]}  {title}", [f"bd show {op.id[:8]}"])
+    if title is None and title_ is None:
+        raise BadWord("title required", 'bd create "Title"')
+    members = members_of(given) | {"issue_type": type_}
+    members |= {"ephemeral": True} if ephemeral else {}
+    members |= {"mol_type": vocabulary.molecule_type(mol_type)} if mol_type else {}
+    members |= {"wisp_type": wisp_type} if wisp_type else {}
+    links = [_link(dep) for dep in listed(deps)]
+    if waits_for:
+        note = json.dumps({"metadata": json.dumps({"gate": waits_for_gate})}, separators=(",", ":"))
+        links.append(NewLink(WAITS, waits_for, note))
+    new = NewBead(title if title is not None else str(title_), members, labels_of(labels), links, parent, alias)
+    with desk.writing() as tracker:
+        if dry_run:
+            tracker.checked({**members, "title": new.title})
+            desk.output.result({"dry_run": True, "title": new.title}, f"Would create: {new.title}")
+            return
+        if parent is not None:
+            warn_of_parent(tracker.read, parent)
+        (bead,) = tracker.create(new)
+        desk.touched(tracker, bead)
+        _created(desk, tracker, bead, silent=silent)
 
 
-@verb()
-@click.argument("bead")
-@click.option("--status")
-@click.option("--priority", "-p", type=click.IntRange(0, 4))
-@click.option("--assignee", "-a")
-@click.option("--title")
-@click.option("--claim", is_flag=True, help="Take it: assignee is you, status in_progress; fails if another has it.")
+def _link(dep: str) -> NewLink:
+    """Read `ID` or `TYPE:ID`; `blocked-by` and `depends-on` are `blocks`, and `blocks:ID` turns it round."""
+    kind, sep, to = dep.partition(":")
+    if not sep or kind == "external":
+        return NewLink(BLOCKS, dep)
+    if kind in ("blocked-by", "depends-on"):
+        return NewLink(BLOCKS, to)
+    name = vocabulary.kind(kind)
+    if name not in vocabulary.KINDS:
+        raise BadWord(f"invalid dependency type {kind!r}", f"One of {', '.join(vocabulary.KINDS)}.")
+    return NewLink(name, to, inverse=name == BLOCKS)
+
+
+def _created(desk: Desk, tracker: Tracker, bead: str, *, silent: bool) -> None:
+    record = tracker.read.record(tracker.read.view(bead))
+    name = record["id"]
+    if silent and not desk.output.json:
+        click.echo(name)
+        return
+    lines = [f"✓ Created issue: {name}", f"  Title: {record['title']}"]
+    lines.append(f"  Priority: P{record['priority']}   Status: {record['status']}   Type: {record['issue_type']}")
+    desk.output.result(record, lines, [f"bd show {name}", f"bd update {name} --claim"])
+
+
+@bd_verb()
+@click.argument("title")
+@click.option("--type", "-t", "type_", default="task", show_default=True)
+@click.option("--priority", "-p", default="2", show_default=True)
+@click.option("--labels", "-l", multiple=True)
+def q(desk: Desk, title: str, type_: str, priority: str, labels: tuple[str, ...]) -> None:
+    """Make a bead quickly: prints its id and nothing else."""
+    members = {"issue_type": type_, "priority": vocabulary.priority(priority)}
+    with desk.writing() as tracker:
+        (bead,) = tracker.create(NewBead(title, members, labels_of(labels)))
+        desk.touched(tracker, bead)
+        _created(desk, tracker, bead, silent=True)
+
+
+@bd_verb()
+@click.argument("beads", nargs=-1)
+@click.option("--title", help="Another title.")
+@click.option("--status", "-s", help="open, in_progress, blocked, deferred, closed, …")
+@click.option("--type", "-t", "type_", help="Another type.")
+@click.option("--append-notes", default="", help="A line more in the notes.")
+@click.option("--add-label", multiple=True)
+@click.option("--remove-label", multiple=True)
+@click.option("--set-labels", multiple=True, help="Exactly these labels.")
+@click.option("--set-metadata", multiple=True, metavar="KEY=VALUE")
+@click.option("--unset-metadata", multiple=True, metavar="KEY")
+@click.option("--parent", help='Part of this bead; "" for of none.')
+@click.option("--pinned/--no-pinned", default=None, help="Never ready, never closed.")
+@click.option("--claim", is_flag=True, help="Take it: yours and in progress, or exit code 4 where another has it.")
+@click.option("--fence", type=int, help="Only while the claim with this number holds.")
+@click.option("--force", is_flag=True, help="Past what stands in the way; ends another's claim.")
+@texts
 def update(
-    output: Output, bead: str, status: str | None, priority: int | None, assignee: str | None, title: str | None,
-    claim: bool,
+    desk: Desk, beads: tuple[str, ...], title: str | None, status: str | None, type_: str | None, append_notes: str,
+    add_label: tuple[str, ...], remove_label: tuple[str, ...], set_labels: tuple[str, ...],
+    set_metadata: tuple[str, ...], unset_metadata: tuple[str, ...], parent: str | None, pinned: bool | None,
+    claim: bool, fence: int | None, force: bool, **given: Any,
 ) -> None:  # fmt: skip
-    """Change a bead's fields."""
-    if claim:
-        assignee, status = os.environ.get("BD_ACTOR") or os.environ.get("USER") or "me", "in_progress"
-    given: dict[str, Any] = {"status": status, "priority": priority, "assignee": assignee}
-    fields = sorted([name, value] for name, value in given.items() if value is not None)
-    if not fields and not title:
+    """Change beads."""
+    members = members_of(given)
+    members |= {k: v for k, v in (("title", title), ("status", status), ("issue_type", type_)) if v is not None}
+    members |= {"pinned": True if pinned else None} if pinned is not None else {}
+    if claim and (status or given["assignee"]):
+        raise Usage("--claim sets status and assignee itself", "Leave --status and --assignee out.")
+    metadata = _changed_metadata(set_metadata, unset_metadata)
+    labels = {"add_labels": labels_of(add_label), "remove_labels": labels_of(remove_label)}
+    whole = listed(set_labels) if set_labels else None
+    nothing = not (members or append_notes or metadata or any(labels.values()) or set_labels)
+    if nothing and not claim and parent is None:
         raise Usage("nothing to change", "bd update --help")
-    prose = {"title": title} if title else {}
+    done: list[str] = []
+    with desk.writing() as tracker:
+        chosen = desk.chosen(tracker.ledger.commons, beads, "no issue ID provided")
+        for one in map(tracker.read.find, chosen):
+            if claim:
+                tracker.claim(one, force=force)
+            if not nothing:
+                tracker.update(
+                    one, members, **labels, set_labels=whole, notes=append_notes, metadata=metadata, force=force,
+                    fence=fence,
+                )  # fmt: skip
+            if parent is not None:
+                tracker.set_parent(one, parent or None)
+            if parent:
+                warn_of_parent(tracker.read, parent)
+            desk.touched(tracker, one)
+            done.append(one)
+        _changed(desk, tracker, done, "✓ Updated issue: {id}")
 
-    def make(ledger: Ledger) -> list[Draft]:
-        chosen = ledger.index.resolve("bead", bead)
-        held = _field(ledger, chosen, "assignee")
-        if claim and held not in (None, assignee):
-            raise ConflictError(f"{chosen[:8]} is {held}'s", "bd ready shows what is free.")
-        return [Draft("bead.set", {"bead": chosen, "fields": fields, "prose": sorted(prose)}, prose)]
 
-    with the_ledger(output) as (ledger, author):
-        (op,) = ledger.write(author, make)
-    output.result({"id": op.p["bead"], "op": op.id}, f"Updated {op.p['bead'][:8]}")
+def _changed_metadata(given: Sequence[str], gone: Sequence[str]) -> dict[str, Any] | None:
+    if not given and not gone:
+        return None
+    pairs = [pair.partition("=") for pair in given]
+    if not all(sep and key for key, sep, _ in pairs):
+        raise BadWord("--set-metadata needs KEY=VALUE")
+    return {key: value for key, _, value in pairs} | dict.fromkeys(gone)
 
 
-def _field(ledger: Ledger, bead: str, name: str) -> object:
-    state = ledger.index.state("bead", bead) or {"fields": []}
-    return next((value for known, value, _ in state["fields"] if known == name), None)
+def _changed(desk: Desk, tracker: Tracker, beads: Sequence[str], text: str) -> None:
+    records = [_with_claim(tracker, bead) for bead in beads]
+    desk.array(records, [text.format(**record) for record in records])
 
 
-@verb()
+def _with_claim(tracker: Tracker, bead: str) -> dict[str, Any]:
+    view = tracker.read.view(bead)
+    record = tracker.read.record(view)
+    if view.hold is None:
+        return record
+    until = None if view.hold[4] is None else times.text(view.hold[4])
+    return record | {"claim": {"by": view.hold[0], "fence": view.hold[3], "until": until}}
+
+
+def claim_first(desk: Desk, asked: Query) -> None:
+    """Take the first ready bead that nobody has."""
+    with desk.writing() as tracker:
+        # Whose the first ones are says nothing of those after them.
+        asked = replace(listing.check(asked, tracker.read), limit=None)
+        for row in listing.rows(tracker.read, asked):
+            try:
+                tracker.claim(row.id)
+            except (ConflictError, Refused):
+                # Another agent was quicker, or it is somebody's: the next one will do.
+                continue
+            desk.touched(tracker, row.id)
+            _changed(desk, tracker, [row.id], "✓ Claimed {id}: {title}")
+            return
+        raise ConflictError("nothing is ready that nobody has", "bd ready --explain tells what is in the way.")
+
+
+@bd_verb()
 @click.argument("bead")
-@click.option("--reason", "-m", default="", help="How it ended.")
-def close(output: Output, bead: str, reason: str) -> None:
-    """Say that a bead is done."""
-    with the_ledger(output) as (ledger, author):
-        chosen = ledger.index.resolve("bead", bead)
-        fields = sorted([["status", "closed"], *([["close_reason", reason]] if reason else [])])
-        ledger.write(author, lambda _: [Draft("bead.set", {"bead": chosen, "fields": fields, "prose": []})])
-        freed = ledger.index.database.query(
-            """SELECT b.entity, b.title FROM links l JOIN beads b ON b.entity = l.entity
-               WHERE l.target = :id AND l.kind = 'blocks' AND b.blocked = 0 AND b.status = 'open'""",
-            {"id": chosen},
-        )
-    output.result(
-        {"id": chosen, "freed": [row[0] for row in freed]},
-        [f"Closed {chosen[:8]}", *(f"  ready now: {row[0][:8]}  {row[1]}" for row in freed)],
-        ["bd ready"],
-    )
+@click.option("--fence", type=int, help="Only while the claim with this number holds.")
+def heartbeat(desk: Desk, bead: str, fence: int | None) -> None:
+    """Say that you still work on a bead: renews the lease of your claim."""
+    with desk.writing() as tracker:
+        number = tracker.heartbeat(bead, fence)
+        name = tracker.read.name_of(tracker.read.find(bead))
+        desk.output.result({"id": name, "fence": number}, f"{name} is yours for another while (fence {number}).")
 
 
-@verb(name="add")
+@bd_verb()
 @click.argument("bead")
-@click.argument("on")
-@click.option("--kind", default="blocks", show_default=True, help="blocks, parent_child, related, …")
-def dep_add(output: Output, bead: str, on: str, kind: str) -> None:
-    """BEAD waits for ON."""
-
-    def make(ledger: Ledger) -> list[Draft]:
-        chosen, other = ledger.index.resolve("bead", bead), ledger.index.resolve("bead", on)
-        if kind == "blocks" and _reaches(ledger, other, chosen):
-            raise ConflictError(f"{other[:8]} already waits for {chosen[:8]}: that would be a circle")
-        return [Draft("bead.link", {"bead": chosen, "add": [[kind, other]], "remove": []})]
-
-    with the_ledger(output) as (ledger, author):
-        (op,) = ledger.write(author, make)
-    target = op.p["add"][0][1]
-    output.result({"id": op.p["bead"], "on": target}, f"{op.p['bead'][:8]} waits for {target[:8]}")
+@click.option("--force", is_flag=True, help="End another's claim.")
+def release(desk: Desk, bead: str, force: bool) -> None:
+    """Give a bead back."""
+    with desk.writing() as tracker:
+        chosen = tracker.read.find(bead)
+        tracker.release(chosen, force=force)
+        _changed(desk, tracker, [chosen], "✓ Released {id}")
 
 
-@verb(name="remove")
+@bd_verb()
+@click.argument("beads", nargs=-1)
+@click.option("--reason", "-r", "-m", default="", help="How it ended.")
+@click.option("--reason-file", type=click.Path(exists=True, dir_okay=False), help="Read the reason from a file.")
+@click.option("--failed/--succeeded", "failed", default=None, help="Whether it failed; else the reason's words tell.")
+@click.option("--session", default="", envvar="CLAUDE_SESSION_ID", help="The session that closed it.")
+@click.option("--force", "-f", is_flag=True, help="Even while something is in the way.")
+@click.option("--fence", type=int, help="Only while the claim with this number holds.")
+@click.option("--suggest-next", is_flag=True, help="Tell what is ready now.")
+@click.option("--claim-next", is_flag=True, help="Take the next ready bead.")
+def close(
+    desk: Desk, beads: tuple[str, ...], reason: str, reason_file: str | None, failed: bool | None, session: str,
+    force: bool, fence: int | None, suggest_next: bool, claim_next: bool,
+) -> None:  # fmt: skip
+    """Say that beads are done."""
+    said = Path(reason_file).read_text().strip() if reason_file else reason
+    outcome = None if failed is None else "failure" if failed else "success"
+    with desk.writing() as tracker:
+        chosen = desk.chosen(tracker.ledger.commons, beads, "no issue ID provided")
+        done = tracker.close(chosen, said, force=force, session=session, outcome=outcome, fence=fence)
+        if not done.closed:
+            raise done.refused[0][1]
+        for _, error in done.refused:
+            click.echo(f"Error: {error}", err=True)
+        desk.touched(tracker, done.closed[-1])
+        _closed(desk, tracker, done.closed, done.freed, said, suggest=suggest_next)
+    if claim_next:
+        claim_first(desk, Query(ready=True, limit=20, now=wiring.now_ms()))
+
+
+def _closed(
+    desk: Desk, tracker: Tracker, closed: Sequence[str], freed: Sequence[str], reason: str, *, suggest: bool
+) -> None:
+    records = [tracker.read.record(tracker.read.view(bead)) for bead in closed]
+    free = [tracker.read.record(tracker.read.view(bead)) for bead in freed]
+    lines = [f"✓ Closed {one['id']}: {reason or one['title']}" for one in records]
+    lines += [f"  ready now: {one['id']}  {one['title']}" for one in free]
+    if desk.output.json and suggest:
+        desk.output.result({"closed": records, "unblocked": free}, [])
+        return
+    desk.array(records, lines, ["bd ready"])
+
+
+@bd_verb()
+@click.argument("beads", nargs=-1, required=True)
+@click.option("--reason", "-r", default="", help="Why.")
+def reopen(desk: Desk, beads: tuple[str, ...], reason: str) -> None:
+    """Open closed beads again."""
+    _each(desk, beads, lambda t, bead: t.reopen(bead, reason), "✓ Reopened {id}", "{id} is already open")
+
+
+def _each(desk: Desk, beads: Sequence[str], act: Any, did: str, did_not: str) -> None:
+    with desk.writing() as tracker:
+        lines, records = [], []
+        for bead in map(tracker.read.find, beads):
+            changed = act(tracker, bead)
+            record = tracker.read.record(tracker.read.view(bead))
+            lines.append((did if changed else did_not).format(**record))
+            records.append(record)
+            desk.touched(tracker, bead)
+        desk.array(records, lines)
+
+
+@bd_verb()
+@click.argument("beads", nargs=-1)
+@click.option("--until", help="A date, 2d, tomorrow.")
+def defer(desk: Desk, beads: tuple[str, ...], until: str | None) -> None:
+    """Put beads off until a point of time; then they are ready again by themselves."""
+    if until is None:
+        raise BadWord("deferred until when?", "bd defer ID --until 2d (or a date)")
+    moment_ = str(_time(until, "--until"))
+
+    def act(tracker: Tracker, bead: str) -> bool:
+        tracker.defer(bead, moment_)
+        return True
+
+    _each(desk, beads, act, f"✓ Deferred {{id}} until {moment_}", "")
+
+
+@bd_verb()
+@click.argument("beads", nargs=-1, required=True)
+def undefer(desk: Desk, beads: tuple[str, ...]) -> None:
+    """Take beads up again that were put off."""
+    _each(desk, beads, lambda t, bead: t.undefer(bead), "✓ Undeferred {id}", "{id} is not deferred")
+
+
+@bd_verb()
 @click.argument("bead")
-@click.argument("on")
-def dep_remove(output: Output, bead: str, on: str) -> None:
-    """BEAD no longer waits for ON."""
-
-    def make(ledger: Ledger) -> list[Draft]:
-        chosen, other = ledger.index.resolve("bead", bead), ledger.index.resolve("bead", on)
-        links = (ledger.index.state("bead", chosen) or {"links": []})["links"]
-        remove = [[kind, to, ops] for kind, to, ops in links if to == other]
-        return [Draft("bead.link", {"bead": chosen, "add": [], "remove": remove})] if remove else []
-
-    with the_ledger(output) as (ledger, author):
-        done = ledger.write(author, make)
-    output.result({"removed": bool(done)}, "Removed." if done else "There was no such link.")
+@click.option("--of", "other", required=True, help="The bead that stays.")
+def duplicate(desk: Desk, bead: str, other: str) -> None:
+    """Close a bead as another's duplicate."""
+    _replace(desk, bead, other, "✓ Closed {id} as a duplicate of {other}", duplicate=True)
 
 
-def _reaches(ledger: Ledger, start: str, goal: str) -> bool:
-    """Say whether `start` waits for `goal`, over any number of steps."""
-    seen: set[str] = set()
-    ahead = [start]
-    while ahead:
-        at = ahead.pop()
-        if at == goal:
-            return True
-        if at not in seen:
-            seen.add(at)
-            sql = "SELECT target FROM links WHERE entity = :id AND kind = 'blocks'"
-            ahead += [row[0] for row in ledger.index.database.query(sql, {"id": at})]
-    return False
+@bd_verb()
+@click.argument("bead")
+@click.option("--with", "other", required=True, help="The bead that takes its place.")
+def supersede(desk: Desk, bead: str, other: str) -> None:
+    """Close a bead that another takes the place of."""
+    _replace(desk, bead, other, "✓ Closed {id}: superseded by {other}", duplicate=False)
 
 
-dep = Verbs("dep", "What a bead waits for.", dep_add, dep_remove)
+def _replace(desk: Desk, bead: str, other: str, text: str, *, duplicate: bool) -> None:
+    with desk.writing() as tracker:
+        chosen = tracker.read.find(bead)
+        name = tracker.read.name_of(tracker.read.find(other))
+        tracker.replace(chosen, other, duplicate=duplicate)
+        record = tracker.read.record(tracker.read.view(chosen))
+        desk.array([record], text.format(id=record["id"], other=name))
+
+
+@bd_verb()
+@click.argument("beads", nargs=-1)
+@click.option("--force", "-f", is_flag=True, help="Do it; without it only a preview is shown.")
+@click.option("--reason", default="", help="Why.")
+@click.option("--dry-run", is_flag=True, help="Only the preview.")
+def delete(desk: Desk, beads: tuple[str, ...], force: bool, reason: str, dry_run: bool) -> None:
+    """Delete beads: each leaves a tombstone, and bd restore brings it back."""
+    if not beads:
+        raise BadWord("no issue IDs provided", "bd delete ID --force")
+    with desk.writing() as tracker:
+        chosen = [_present(tracker, bead) for bead in beads]
+        records = [tracker.read.record(tracker.read.view(bead)) for bead in chosen]
+        if not force or dry_run:
+            _preview(desk, tracker, chosen, records)
+            return
+        for bead in chosen:
+            tracker.delete(bead, reason)
+    data = {"deleted": [one["id"] for one in records]}
+    desk.output.result(data, [f"✓ Deleted {one['id']}: {one['title']} (bd restore {one['id']})" for one in records])
+
+
+def _present(tracker: Tracker, bead: str) -> str:
+    try:
+        return tracker.read.find(bead)
+    except NotFound:
+        raise NotFound(f"issue {bead} not found", "bd list --all shows what there is.") from None
+
+
+def _preview(desk: Desk, tracker: Tracker, chosen: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None:
+    lines = ["DELETE PREVIEW", ""]
+    for bead, one in zip(chosen, records, strict=True):
+        ((links,),) = tracker.read.rows("SELECT COUNT(*) FROM links WHERE bead = :b OR entity = :b", {"b": bead})
+        lines.append(f"  {one['id']}  {one['title']}  ({links} link(s))")
+    lines += ["", "Nothing was deleted. --force deletes; bd restore brings back."]
+    desk.output.result({"preview": [one["id"] for one in records], "deleted": []}, lines)
+
+
+@bd_verb()
+@click.argument("beads", nargs=-1, required=True)
+def restore(desk: Desk, beads: tuple[str, ...]) -> None:
+    """Bring deleted beads back as they were."""
+
+    def act(tracker: Tracker, bead: str) -> bool:
+        tracker.restore(bead)
+        return True
+
+    _each(desk, beads, act, "✓ Restored {id}: {title}", "")

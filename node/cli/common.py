@@ -89,7 +89,8 @@ def verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
 
     def make(function: Callable[..., None]) -> click.Command:
         def run(*args: Any, json_: bool, quiet: bool, **kwargs: Any) -> None:
-            function(Output(json_, quiet), *args, **kwargs)
+            above = click.get_current_context().find_root().params
+            function(Output(json_ or bool(above.get("json_")), quiet), *args, **kwargs)
 
         update_wrapper(run, function)
         # Options of the function's own decorators are kept by click on the function.

@@ -89,7 +89,7 @@ class Pages:
             request, "item.html", commons, item=item, title=texts.get("title", ""),
             description=texts.get("description", ""), submissions=_submissions(index, item),
             stamps=_stamps(index, item), history=_history(index, item),
-            comments=[{"text": index.prose(op).get("text", ""), "actor": who} for op, who in state["comments"]],
+            comments=[{"text": index.prose(op).get("text", ""), "actor": who} for op, who, _ in state["comments"]],
         )  # fmt: skip
 
     async def actor(self, request: Request) -> Response:

@@ -251,9 +251,9 @@ LINES = {
     "a member of a payload of another kind": invalid(payload("profile", handle=1, links=[]), "payload"),
     "a line of 16 KiB": fine(sized(limits.LINE)),
     "a line of 16 KiB and a byte": invalid(sized(limits.LINE + 1), "line_too_long"),
-    "16 operations named": fine(payload("bead.link", bead=OP, add=[["blocks", op] for op in ops(15)], remove=[])),
+    "16 operations named": fine(payload("bead.link", bead=OP, add=[["blocks", op, ""] for op in ops(15)], remove=[])),
     "17 operations named": invalid(
-        payload("bead.link", bead=OP, add=[["blocks", op] for op in ops(16)], remove=[]), "payload"
+        payload("bead.link", bead=OP, add=[["blocks", op, ""] for op in ops(16)], remove=[]), "payload"
     ),
     "64 removals": fine(payload("bead.label", bead=OP, add=[], remove=[["x", ops(64)]])),
     "65 removals": invalid(payload("bead.label", bead=OP, add=[], remove=[["x", ops(64)], ["y", [OP]]]), "payload"),
@@ -262,7 +262,9 @@ LINES = {
     "heads out of order": invalid(
         payload("checkpoint", heads=[[log, 0, OP] for log in logs(2)[::-1]], keys=[]), "payload"
     ),
-    "a bead that depends on itself": invalid(payload("bead.link", bead=OP, add=[["blocks", OP]], remove=[]), "payload"),
+    "a bead that depends on itself": invalid(
+        payload("bead.link", bead=OP, add=[["blocks", OP, ""]], remove=[]), "payload"
+    ),
     "a bead of the board's type": invalid(payload("bead.create", type="wanted", fields=[], prose=[]), "payload"),
     "fields out of order": invalid(payload("bead.create", type="t", fields=[["b", 1], ["a", 1]], prose=[]), "payload"),
     "a handle of two lines": invalid(payload("profile", handle="a\nb", links=[]), "payload"),

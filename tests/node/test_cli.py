@@ -10,7 +10,8 @@ import pytest
 
 from beads import gitobject, segment
 from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
-from beads.repository import RefUpdate, Repository
+from beads.journal import RefUpdate
+from beads.repository import Repository
 from node import wiring
 from node.commons import Commons
 from node.home import Home

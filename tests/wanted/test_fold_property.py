@@ -154,7 +154,7 @@ class Script:
                 return "bead.label", {"bead": bead, "add": ["x", "y"][: 1 + b % 2], "remove": remove}, []
             case "link":
                 to = pick([*self.beads, *self.items], b)
-                return "bead.link", {"bead": bead, "add": [["blocks", to]] if to != bead else [], "remove": []}, []
+                return "bead.link", {"bead": bead, "add": [["blocks", to, ""]] if to != bead else [], "remove": []}, []
             case "comment":
                 return "bead.comment", {"bead": bead}, []
             case "erase":

@@ -1,0 +1,118 @@
+"""What agents remember: short texts under keys, kept in the ledger as beads of type `memory`.
+
+So they have authors, times and a history, they replicate, and they are found by the same search as all else.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from beads import listing
+from beads.errors import BadWord, NotFound
+from beads.ledger import Draft
+from beads.listing import Query
+from beads.reading import Reader
+from beads.tracker import Tracker
+from beads.vocabulary import CLOSED
+
+KEY_LENGTH, KEY_WORDS = 60, 8
+_ROWS = """SELECT b.entity, k.value, COALESCE(s.value, ''), b.updated FROM beads b
+           JOIN fields k ON k.entity = b.entity AND k.name = 'key'
+           LEFT JOIN fields s ON s.entity = b.entity AND s.name = 'scope'
+           WHERE b.type = 'memory' AND b.status <> 'tombstone' ORDER BY b.updated, b.entity"""
+
+
+class Memory(NamedTuple):
+    """Something remembered.
+
+    Attributes:
+        scope: Whom it concerns: an agent, a rig, a part of the code; "" for all.
+        by: Who said it last.
+    """
+
+    bead: str
+    key: str
+    scope: str
+    text: str
+    by: str
+    updated_ms: int
+
+
+def slug(text: str) -> str:
+    """Return the key that a text gets by itself: its first words."""
+    words = re.findall(r"[a-z0-9]+", text.lower())[:KEY_WORDS]
+    return "-".join(words)[:KEY_LENGTH].strip("-") or "note"
+
+
+def memories(reader: Reader, scope: str | None = None) -> list[Memory]:
+    """Return what is remembered, the newest first; of two clones' memories under one key the later counts."""
+    latest: dict[tuple[str, str], Memory] = {}
+    for bead, key, its_scope, updated in reader.rows(_ROWS):
+        if scope is None or its_scope in ("", scope):
+            view = reader.view(bead)
+            text, by = view.texts.get("description", ""), view.text("created_by") or view.creator
+            latest[key, its_scope] = Memory(bead, key, its_scope, text, by, updated)
+    return sorted(latest.values(), key=lambda one: (-one.updated_ms, one.key))
+
+
+def find(reader: Reader, wanted: str, limit: int = 5) -> list[Memory]:
+    """Return the memory under a key, or those in which the words occur.
+
+    Raises:
+        NotFound: There is none.
+    """
+    known = memories(reader)
+    exact = [one for one in known if one.key == wanted]
+    if exact:
+        return exact
+    hits = listing.search(reader, wanted, Query(types=("memory",), status=("all",), limit=limit))
+    by_bead = {one.bead: one for one in known}
+    found = [by_bead[row.id] for row in hits if row.id in by_bead]
+    if not found:
+        raise NotFound(f"nothing is remembered of {wanted!r}", "bd memories lists the keys.")
+    return found
+
+
+def remember(tracker: Tracker, text: str, key: str | None = None, scope: str = "") -> str:
+    """Keep a text; return its key.
+
+    Raises:
+        BadWord: It says nothing, or the key cannot be one.
+    """
+    if not text.strip():
+        raise BadWord("there is nothing to remember", 'bd remember "text"')
+    name = key or slug(text)
+    if len(name) > KEY_LENGTH or not re.fullmatch(r"[\w.:/-]+", name):
+        raise BadWord(f"{name!r} cannot be a key", f"Up to {KEY_LENGTH} letters, digits, - _ . : /")
+
+    def make() -> list[Draft]:
+        known = _of(tracker.read, name, scope)
+        if known:
+            return tracker.changes(tracker.read.view(known[-1]), {"description": text, "created_by": tracker.who})
+        pairs = {"created_by": tracker.who, "key": name, "status": CLOSED} | ({"scope": scope} if scope else {})
+        payload = {"type": "memory", "fields": sorted(pairs.items()), "prose": ["description", "title"]}
+        return [Draft("bead.create", payload, {"title": name, "description": text})]
+
+    tracker.write(make)
+    return name
+
+
+def forget(tracker: Tracker, key: str, scope: str | None = None) -> int:
+    """Take memories back, words and all; return how many.
+
+    Raises:
+        NotFound: There are none under the key.
+    """
+    known = _of(tracker.read, key, scope)
+    if not known:
+        raise NotFound(f"nothing is remembered under {key!r}", "bd memories lists the keys.")
+    for bead in known:
+        words = set(tracker.read.view(bead).written.items())
+        tracker.delete(bead, "forgotten")
+        for op in sorted({op for (kind, name), op in words if kind == "text" and name == "description"}):
+            tracker.erase(op)
+    return len(known)
+
+
+def _of(reader: Reader, key: str, scope: str | None) -> Sequence[str]:
+    return [bead for bead, its_key, its_scope, _ in reader.rows(_ROWS) if its_key == key and scope in (None, its_scope)]

@@ -1,0 +1,305 @@
+"""A bead as a record: the JSON object that tools of its kind exchange, one a line in `issues.jsonl`.
+
+1. A member of a record is a *cell* of the bead: a field (a short value), or a text of the body.
+2. What fits neither (unknown members, odd values) is kept as JSON in a text `x_<name>`: nothing is dropped.
+3. Points of time stay the texts they came as.
+4. A record that came from a line is told relative to it: what did not change stands as it stood there.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from beads import times
+from beads.fields import TEXT_LENGTH, Value
+from beads.members import KEYS
+from beads.projection import Prose
+from beads.vocabulary import DEFAULT_PRIORITY, DEFAULT_TYPE, OPEN
+from stamps import encoding
+
+Record: TypeAlias = dict[str, Any]
+
+TEXTS = ("title", "description", "design", "acceptance_criteria", "notes", "close_reason", "payload", "delete_reason")
+"""Members that are texts of the body."""
+SCALARS: Mapping[str, type[Any]] = {
+    "status": str, "priority": int, "issue_type": str, "spec_id": str, "assignee": str, "owner": str,
+    "estimated_minutes": int, "created_at": str, "created_by": str, "updated_at": str, "started_at": str,
+    "closed_at": str, "closed_by_session": str, "due_at": str, "defer_until": str, "external_ref": str,
+    "source_system": str, "compaction_level": int, "compacted_at": str, "compacted_at_commit": str,
+    "original_size": int, "sender": str, "ephemeral": bool, "no_history": bool, "wisp_type": str, "pinned": bool,
+    "is_template": bool, "await_type": str, "await_id": str, "timeout": int, "source_formula": str,
+    "source_location": str, "mol_type": str, "work_type": str, "event_kind": str, "actor": str, "target": str,
+    "deleted_at": str, "deleted_by": str, "original_type": str,
+}  # fmt: skip
+"""Members that are fields, and what they must be to be one."""
+JSON_TEXTS = ("metadata", "bonded_from", "waiters")
+"""Members that are JSON, and texts of the body by their own name."""
+SETS = ("labels", "dependencies", "comments")
+FIELD_OF = {"issue_type": "type"}
+"""Members whose field has another name."""
+_MEMBER_OF = {name: member for member, name in FIELD_OF.items()}
+LEFT_OUT: Mapping[str, Any] = {"status": OPEN, "priority": 0, "issue_type": DEFAULT_TYPE}
+"""What a line says that leaves a member out; the most urgent priority, for early tools left out every zero."""
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,57}")
+_RANK = {name: n for n, name in enumerate(KEYS)}
+
+
+class Cells(NamedTuple):
+    """Members of a record as fields and texts; None and "" take one away."""
+
+    fields: dict[str, Value]
+    texts: dict[str, str]
+
+
+def cells(members: Mapping[str, Any]) -> Cells:
+    """Return the cells of members; `id` and the sets (labels, dependencies, comments) are not cells."""
+    found = Cells({}, {})
+    for name, value in members.items():
+        if name != "id" and name not in SETS:
+            _put(found, name, value)
+    return found
+
+
+def _put(found: Cells, name: str, value: Any) -> None:
+    kind = SCALARS.get(name)
+    if kind is not None and (value is None or (type(value) is kind and _is_short(value))):
+        found.fields[FIELD_OF.get(name, name)] = value
+    elif name in TEXTS and isinstance(value, str):
+        found.texts[name] = value
+    elif name in JSON_TEXTS:
+        found.texts[name] = "" if value is None else _json(value)
+    else:
+        found.texts[odd_name(name)] = _json(value)
+
+
+def _is_short(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= TEXT_LENGTH
+    return isinstance(value, bool) or abs(value) < 1 << 53
+
+
+def odd_name(name: str) -> str:
+    """Return the name of the text that keeps a member which has no cell of its own."""
+    return f"x_{name}" if _NAME.fullmatch(name) else f"xh_{name.encode(errors='surrogatepass').hex()}"
+
+
+def _member(text: str) -> str | None:
+    """Return the member that a text stands for; None where it stands for none."""
+    if text.startswith("xh_"):
+        return bytes.fromhex(text[3:]).decode(errors="surrogatepass")
+    if text.startswith("x_"):
+        return text[2:]
+    return text if text in TEXTS or text in JSON_TEXTS else None
+
+
+def _json(value: Any) -> str:
+    return _encode(value).decode(errors="replace")
+
+
+def line_text(raw: bytes) -> str:
+    """Return a line as a text of a body: itself where texts are kept as they are, else in base64."""
+    try:
+        said = raw.decode()
+    except UnicodeDecodeError:
+        said = ""
+    return said if said and nfc(said) == said else f"{_BASE64}{encoding.b64u_encode(raw)}"
+
+
+def line_bytes(text: str) -> bytes:
+    """Return the line that `line_text` made a text of."""
+    return encoding.b64u_decode(text.removeprefix(_BASE64)) if text.startswith(_BASE64) else text.encode()
+
+
+_BASE64 = "base64:"
+
+
+def nfc(value: Any) -> Any:
+    """Return a value as it is after it was written: texts in Unicode's form C."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) and not value.isascii() else value
+
+
+@dataclass(frozen=True)
+class BeadView:
+    """One bead as it stands, its words at hand.
+
+    Attributes:
+        labels: Label → the additions that hold it.
+        links: Kind, other end, note and the additions that hold it.
+        comments: Operation, actor and time of each.
+        written: Cell (`field` or `text`, and its name) → the operation that wrote it.
+    """
+
+    id: str
+    type: str
+    creator: str
+    created_ms: int
+    updated_ms: int
+    fields: Mapping[str, Value]
+    texts: Mapping[str, str]
+    labels: Mapping[str, Sequence[str]]
+    links: Sequence[tuple[str, str, str, Sequence[str]]]
+    comments: Sequence[tuple[str, str, int]]
+    written: Mapping[tuple[str, str], str]
+    lost: Sequence[tuple[str, str, Value, str]] = ()
+    hold: tuple[str, str, str, int, int | None] | None = None
+    claims: int = 0
+    prose: Prose = field(repr=False, default=lambda _: {})
+
+    @property
+    def status(self) -> str:
+        """The status, `open` where none was set."""
+        return str(self.fields.get("status", OPEN))
+
+    @property
+    def line(self) -> str:
+        """The line that the bead came in by, or ""."""
+        return self.texts.get("line", "")
+
+    def text(self, name: str) -> str:
+        """Return a field as a text, "" where there is none."""
+        value = self.fields.get(name)
+        return "" if value is None else str(value)
+
+
+def view(state: Mapping[str, Any], prose: Prose) -> BeadView:
+    """Read the state of a bead."""
+    values = {name: value for name, value, _ in state["fields"]}
+    written = {("field", name): op for name, _, op in state["fields"]}
+    written |= {("text", name): op for name, op in state["prose"]}
+    hold = state.get("hold")
+    return BeadView(
+        id=state["id"], type=str(values.get("type") or state["type"]), creator=state["creator"],
+        created_ms=state["created"][0], updated_ms=state["updated"][0], fields=values,
+        texts={name: text for name, op in state["prose"] if (text := prose(op).get(name, ""))},
+        labels=dict(state["labels"]), links=[tuple(link) for link in state["links"]],
+        comments=[tuple(comment) for comment in state["comments"]], written=written,
+        lost=[tuple(row) for row in state.get("lost", ())], hold=tuple(hold) if hold else None,
+        claims=state.get("claims", 0), prose=prose,
+    )  # fmt: skip
+
+
+NameOf: TypeAlias = Callable[[str], str]
+"""Other end of a link → the id that people know it by."""
+
+
+def record(bead: BeadView, name_of: NameOf, base: Mapping[str, Any] | None = None) -> Record:
+    """Return a bead as a record.
+
+    Args:
+        base: What the line said that it came in by; what did not change stands as it stood there.
+    """
+    fresh = _members(bead, name_of, base or {})
+    if base is None:
+        return {name: fresh[name] for name in sorted(fresh, key=_rank)}
+    kept = {
+        name: value if _same(name, value, fresh) else fresh[name]
+        for name, value in base.items()
+        if name in fresh or _is_nothing(value)
+    }
+    new = {name: value for name, value in fresh.items() if name not in base and LEFT_OUT.get(name) != value}
+    return kept | {name: new[name] for name in sorted(new, key=_rank)}
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return _RANK.get(name, len(KEYS)), name
+
+
+def _is_nothing(value: Any) -> bool:
+    return value in ("", None, [], {}, False) or value == 0
+
+
+def _same(name: str, value: Any, fresh: Mapping[str, Any]) -> bool:
+    """Say whether a member of the line still says what the bead says."""
+    if name not in fresh:
+        return _is_nothing(value)
+    now = fresh[name]
+    if name == "labels":
+        return isinstance(value, list) and sorted(map(str, value)) == sorted(now)
+    return bool(value == now) or bool(nfc(value) == now)
+
+
+def _members(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> Record:
+    found: Record = {"id": name_of(bead.id), "title": "", "status": OPEN, "priority": DEFAULT_PRIORITY}
+    found["issue_type"] = bead.type
+    for name, value in bead.fields.items():
+        member = _MEMBER_OF.get(name, name)
+        if member in SCALARS and value is not None and (value is not False and value != ""):
+            found[member] = value
+    for name, text in bead.texts.items():
+        known = _member(name)
+        if known is not None:
+            found[known] = text if known in TEXTS and known == name else _parsed(text)
+    found |= _times(bead)
+    if bead.labels:
+        found["labels"] = sorted(bead.labels)
+    links = _dependencies(bead, name_of, base)
+    said = _comments(bead, name_of, base)
+    return found | ({"dependencies": links} if links else {}) | ({"comments": said} if said else {})
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _times(bead: BeadView) -> dict[str, str]:
+    """Return when it was made and changed, in the words it came with where they still hold."""
+    updated = bead.text("updated_at")
+    still = times.instant(updated) == bead.updated_ms
+    return {
+        "created_at": bead.text("created_at") or times.text(bead.created_ms),
+        "updated_at": updated if still else times.text(bead.updated_ms),
+    }
+
+
+def _dependencies(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> list[Record]:
+    before = {dependency_key(one): one for one in _objects(base.get("dependencies"))}
+    now = {(kind, name_of(to)): (to, note, ops) for kind, to, note, ops in bead.links}
+    kept = [one for key, one in before.items() if key in now]
+    new = sorted(now.keys() - before.keys())
+    return kept + [_dependency(bead, name_of, *key, now[key][1]) for key in new]
+
+
+def dependency_key(one: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what makes a dependency the same: its type and what it depends on."""
+    return str(one.get("type") or "blocks"), str(one.get("depends_on_id", ""))
+
+
+def _dependency(bead: BeadView, name_of: NameOf, kind: str, to: str, note: str) -> Record:
+    made = {"issue_id": name_of(bead.id), "depends_on_id": to, "type": kind, "created_at": times.text(bead.updated_ms)}
+    extra = _parsed(note) if note else {}
+    return made | (extra if isinstance(extra, dict) else {})
+
+
+def _comments(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> list[Record]:
+    before = {comment_key(one): one for one in _objects(base.get("comments"))}
+    said = [comment(bead.prose(op), name_of(bead.id), op, actor, ms) for op, actor, ms in bead.comments]
+    now = {comment_key(one): one for one in said if one["text"]}
+    return [one for key, one in before.items() if key in now] + [one for key, one in now.items() if key not in before]
+
+
+def comment(texts: Mapping[str, str], bead: str, op: str, actor: str, ms: int) -> Record:
+    """Return a comment as a record."""
+    said = texts.get("created_at", "")
+    return {
+        "id": _parsed(texts["id"]) if "id" in texts else op[:32], "issue_id": bead,
+        "author": texts.get("author") or actor, "text": texts.get("text", ""),
+        "created_at": said if times.instant(said) == ms else times.text(ms),
+    }  # fmt: skip
+
+
+def comment_key(one: Mapping[str, Any]) -> tuple[str, int | str | None, str]:
+    """Return what makes a comment the same: author, moment and text; ids of its kind collide between clones."""
+    at = one.get("created_at")
+    return str(one.get("author", "")), times.instant(at) or str(at), nfc(str(one.get("text", "")))
+
+
+def _objects(value: Any) -> list[Record]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

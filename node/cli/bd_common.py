@@ -1,0 +1,220 @@
+"""What the verbs of `bd` share: which ledger, who acts, what is shown. ⚡"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from beads import times
+from beads.errors import BadWord, DamagedIndex, NotFound, StoreError
+from beads.index import Index
+from beads.listing import Row
+from beads.reading import Reader
+from node import ledgers, wiring
+from node.cli.common import Output, verb
+from node.home import Home, locate
+from node.ledgers import Place
+
+if TYPE_CHECKING:
+    from beads.jsonl import Order
+    from beads.tracker import Tracker
+
+BUDGET = 11_000
+"""Characters that a list in JSON may take, unless a limit was asked for."""
+
+
+def who() -> str:
+    """Return the name that acts: the agent's, or the user's."""
+    for name in ("BEADS_ACTOR", "BD_ACTOR", "GT_AGENT"):
+        if os.environ.get(name):
+            return os.environ[name]
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or "me"
+
+
+def _agent() -> str | None:
+    return next((os.environ[name] for name in ("BEADS_ACTOR", "BD_ACTOR", "GT_AGENT") if os.environ.get(name)), None)
+
+
+class Desk:
+    """A verb's way to the ledger."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.home = Home(locate())
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """Open the ledger for reading: its index is enough, and half the start-up time."""
+        place = ledgers.require(self.home)
+        index: Index = wiring.open_index(self.home, self._present(place))
+        try:
+            yield Reader(index, place.prefix)
+        finally:
+            index.database.close()
+
+    @contextmanager
+    def writing(self) -> "Iterator[Tracker]":
+        """Open the ledger for writing; the owner's own is made at first use."""
+        # Start-up time: verbs that only read do without git.
+        from beads.tracker import Tracker  # noqa: PLC0415
+        from node import townhall  # noqa: PLC0415
+        from node.cli.wl_identity import ensure_identity  # noqa: PLC0415
+
+        ensure_identity(self.home, self.output)
+        place = ledgers.find(self.home)
+        ledger_id = townhall.private_ledger(self.home) if place is None else self._present(place)
+        ledger = wiring.open_ledger(self.home, ledger_id)
+        prefix = "bd" if place is None else place.prefix
+        tracker = Tracker(ledger, wiring.author(self.home, by=_agent()), who(), wiring.now_ms, prefix)
+        try:
+            yield tracker
+            self._export(tracker, place)
+            wiring.tidy(ledger)
+        except DamagedIndex as error:
+            if tracker.wrote:
+                # A verb that meets a broken index is run again (`node.cli.common`), which would write twice.
+                raise StoreError(f"it is written, but {error}", "Do not repeat it: look with bd show.") from error
+            raise
+        finally:
+            ledger.close()
+
+    def _present(self, place: Place) -> str:
+        if not (self.home.commons_folder(place.ledger) / "repo.git").is_dir():
+            peers = f" (it is shared through {', '.join(place.peers)})" if place.peers else ""
+            raise NotFound(
+                f"the ledger of this repository is not on this machine yet{peers}", "bd init brings it here."
+            )
+        return place.ledger
+
+    def _export(self, tracker: "Tracker", place: Place | None) -> None:
+        if place is not None and place.folder is not None and tracker.read.settings.truth("export.auto"):
+            export_file(tracker.read, place.folder / ledgers.ISSUES)
+
+    # -- the bead touched last ---------------------------------------------------------------------------------
+
+    def touched(self, tracker: "Tracker", bead: str) -> None:
+        """Remember a bead as the one that this agent touched last."""
+        path = self._last(tracker.ledger.commons)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(bead)
+
+    def chosen(self, ledger: str, given: Sequence[str], complaint: str) -> list[str]:
+        """Return the beads named, or the one touched last.
+
+        Raises:
+            BadWord: There is neither.
+        """
+        if given:
+            return list(given)
+        path = self._last(ledger)
+        if not path.is_file():
+            raise BadWord(complaint, "Name one: bd list shows them.")
+        return [path.read_text().strip()]
+
+    def _last(self, ledger: str) -> Any:
+        # One for each agent: dozens work side by side.
+        return self.home.commons_folder(ledger) / "last" / who().encode().hex()[:120]
+
+    # -- answers -----------------------------------------------------------------------------------------------
+
+    def array(
+        self, records: Sequence[Mapping[str, Any]], text: str | Sequence[str], following: Sequence[str] = ()
+    ) -> None:
+        """Answer with a list: one record a line in JSON."""
+        if not self.output.json:
+            self.output.result({}, text, following)
+            return
+        lines = [json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in records]
+        click.echo("[" + ",\n ".join(lines) + "]")
+
+
+def bd_verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a function a verb of `bd`: it gets a `Desk` first."""
+
+    def make(function: Callable[..., None]) -> click.Command:
+        def run(output: Output, /, *args: Any, actor_: str | None, **kwargs: Any) -> None:
+            if actor_ is not None:
+                os.environ["BEADS_ACTOR"] = actor_
+            function(Desk(output), *args, **kwargs)
+
+        run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        run.__doc__, run.__name__ = function.__doc__, function.__name__
+        acting = click.option("--actor", "actor_", metavar="NAME", hidden=True, help="Who acts.")
+        return verb(**settings)(acting(run))
+
+    return make
+
+
+def export_file(
+    reader: Reader, path: Path, order: "Order | None" = None, status: str | None = None, *, memories: bool = False
+) -> int:
+    """Write the beads to a file; one that says the same already is not touched. Return how many there are."""
+    # Start-up time: few verbs export.
+    from beads.exporter import export  # noqa: PLC0415
+
+    before = path.read_bytes() if path.is_file() else None
+    raw = export(reader, before, order, status, memories=memories)
+    if raw != before:
+        wiring.replace_file(path, raw)
+    return raw.count(b"\n")
+
+
+def moment(said: str | None, option: str) -> int | None:
+    """Read an option that is a point of time.
+
+    Raises:
+        BadWord: It is none.
+    """
+    if said is None:
+        return None
+    try:
+        return times.when(said, wiring.now_ms())
+    except ValueError:
+        raise BadWord(f"invalid {option} format {said!r}", "2026-12-24, an RFC 3339 time, +6h, 2d, tomorrow.") from None
+
+
+def listed(text: Sequence[str]) -> tuple[str, ...]:
+    """Split options that may be repeated and may hold commas."""
+    return tuple(part.strip() for one in text for part in one.split(",") if part.strip())
+
+
+def labels_of(text: Sequence[str]) -> tuple[str, ...]:
+    """Split labels that are given.
+
+    Raises:
+        BadWord: There are none, though some were to be given.
+    """
+    found = listed(text)
+    if text and not found:
+        raise BadWord("label cannot be empty")
+    return found
+
+
+def warn_of_parent(reader: Reader, parent: str) -> None:
+    """Warn of a child under what is over."""
+    if reader.view(reader.find(parent)).status == "closed":
+        click.echo(f"Warning: {parent} is closed; its new child is open.", err=True)
+
+
+def age(ms: int) -> str:
+    """Show how long ago something was."""
+    seconds = max(wiring.now_ms() - ms, 0) // 1000
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return "now"
+
+
+MARKS = {"open": "○", "in_progress": "◐", "blocked": "●", "deferred": "❄", "closed": "✓", "pinned": "📌", "hooked": "◇"}
+
+
+def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Return rows of a table for people."""
+    return [
+        (MARKS.get(row.status, "·"), row.shown, f"P{row.priority}", row.type, row.title, row.assignee or "")
+        for row in rows
+    ]

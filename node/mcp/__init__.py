@@ -1,0 +1,1 @@
+"""The verbs of `bd` as tools for agents, over the Model Context Protocol."""
