@@ -28,7 +28,8 @@ from beads.ops.link import NOTE_LENGTH
 from beads.reading import Reader
 from beads.record import BeadView, Record
 from beads.rules import Entity, one_line
-from beads.tracker import Tracker, setting
+from beads.setting import setting
+from beads.tracker import Tracker
 
 BATCH = 4000
 """Lines of one write; a run that is killed has brought in whole batches, and another goes on from there."""

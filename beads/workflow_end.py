@@ -7,11 +7,14 @@ from beads import molecule, times
 from beads.errors import Refused
 from beads.ledger import Draft
 from beads.molecule import Child
+from beads.nursery import NewBead, NewLink
 from beads.record import BeadView
 from beads.rules import Entity, Live
-from beads.tracker import TITLE_BYTES, NewBead, NewLink, Tracker, setting_fields
+from beads.setting import setting_fields
+from beads.tracker import Tracker
 from beads.vocabulary import CLOSED, TOMBSTONE
 from beads.workflow_tree import Part, Tree, existing, stale, tree
+from beads.writer import TITLE_BYTES
 
 DIGEST = "digest"
 """The label of what a squash leaves."""

@@ -8,9 +8,10 @@ from beads.errors import BadWord, Refused
 from beads.formula import nearest
 from beads.gate import AWAIT_TYPES, Facts, Mail, Standing, Verdict
 from beads.ledger import Draft
+from beads.nursery import NewBead, NewLink
 from beads.reading import Reader
 from beads.record import BeadView
-from beads.tracker import NOTHING, NewBead, NewLink, Tracker
+from beads.tracker import NOTHING, Tracker
 from beads.vocabulary import BLOCKS, CLOSED, TOMBSTONE
 
 RUN, PULL = "gh:run", "gh:pr"

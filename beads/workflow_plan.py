@@ -13,7 +13,8 @@ import msgspec
 from beads.cooked import ROOT, Cooked, Edge, Node
 from beads.errors import BadWord
 from beads.formula import nearest
-from beads.tracker import NOTHING, NewBead, NewLink
+from beads.nursery import NewBead, NewLink
+from beads.tracker import NOTHING
 from beads.vocabulary import PARENT, WAITS
 
 TEMPLATE = "template"

@@ -13,10 +13,11 @@ from beads import gate
 from beads.errors import BadWord, ConflictError, NotFound, Refused
 from beads.gate import Slot
 from beads.ledger import Draft
+from beads.nursery import NewBead
 from beads.reading import Reader
 from beads.record import BeadView
 from beads.rules import one_line
-from beads.tracker import NewBead, Tracker
+from beads.tracker import Tracker
 from beads.vocabulary import IN_PROGRESS, OPEN, TOMBSTONE
 
 LABEL = "gt:slot"

@@ -11,7 +11,8 @@ from typing import Any
 
 from beads import importer, listing, times
 from beads.listing import Query
-from beads.tracker import NewBead, NewLink, Tracker
+from beads.nursery import NewBead, NewLink
+from beads.tracker import Tracker
 from bench import _world as world
 from bench._world import Figures
 from node import ledgers, wiring

@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 from beads import errors as beads_errors
 from beads import genesis
 from beads.ledger import Author, Draft, Ledger
+from beads.nursery import mint
+from beads.reading import Reader
+from beads.setting import setting_fields
 from node import wiring
 from node.commons import Commons
 from node.errors import KNOWN, NodeError
@@ -56,6 +59,7 @@ class LedgerAdapter:
     def __init__(self, ledger: Ledger, author: Author) -> None:
         self._ledger = ledger
         self._author = author
+        self._reader = Reader(ledger.index)
 
     def create(
         self, title: str, description: str = "", *, type: str = "task", priority: int = 2,
@@ -63,9 +67,14 @@ class LedgerAdapter:
     ) -> WorkBead:  # fmt: skip
         """Make an open bead."""
         prose = {"title": title} | ({"description": description} if description else {})
-        pairs = sorted({"priority": priority, "status": "open", **_cut(fields)}.items())
-        payload = {"type": type, "fields": [pair for pair in pairs if pair[1] is not None], "prose": sorted(prose)}
-        (op,) = self._write(lambda _: [Draft("bead.create", payload, prose)])
+
+        def make(_: Ledger) -> Sequence[Draft]:
+            alias = mint(self._reader, title, description, self._author.by or "", wiring.now_ms())
+            pairs = sorted({"alias": alias, "priority": priority, "status": "open", **_cut(fields)}.items())
+            found = [pair for pair in pairs if pair[1] is not None]
+            return [Draft("bead.create", {"type": type, "fields": found, "prose": sorted(prose)}, prose)]
+
+        (op,) = self._write(make)
         return self.get(op)
 
     def update(self, bead_id: str, *, expect: Mapping[str, FieldValue] = NO_FIELDS, **changes: FieldValue) -> WorkBead:
@@ -79,9 +88,7 @@ class LedgerAdapter:
                         f"{name} of bead {bead.short} is {_value(bead, name)!r}, not {wanted!r}.",
                         "Somebody else was first; look again.", field=name,
                     )  # fmt: skip
-            news = {name: value for name, value in _cut(changes).items() if _value(bead, name) != value}
-            payload = {"bead": bead.id, "fields": sorted(news.items()), "prose": []}
-            return [Draft("bead.set", payload)] if news else []
+            return setting_fields(self._reader.view(bead.id), _cut(changes))
 
         self._write(make)
         return self.get(bead_id)
@@ -117,7 +124,7 @@ class LedgerAdapter:
 
     def _find(self, prefix: str) -> str:
         try:
-            return self._ledger.index.resolve("bead", prefix)
+            return self._reader.find(prefix)
         except beads_errors.Ambiguous as error:
             raise AmbiguousError(str(error), "Give more of the id.") from error
         except beads_errors.NotFound as error:
@@ -130,11 +137,11 @@ class LedgerAdapter:
         prose = {name: self._ledger.index.prose(op).get(name, "") for name, op in state["prose"]}
         fields = {name: value for name, value, _ in state["fields"]}
         return WorkBead(
-            id=state["id"], short=state["id"][:8], title=prose.get("title", ""),
+            id=state["id"], short=self._reader.name_of(state["id"]), title=prose.get("title", ""),
             description=prose.get("description", ""), type=state["type"], status=fields.get("status", "open"),
             assignee=fields.get("assignee"), priority=fields.get("priority", 2),
             labels=frozenset(label for label, _ in state["labels"]),
-            fields={name: value for name, value in fields.items() if name not in _OWN},
+            fields={name: value for name, value in fields.items() if name not in (*_OWN, "alias")},
             created_ms=state["created"][0], updated_ms=state["updated"][0],
         )  # fmt: skip
 

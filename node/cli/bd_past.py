@@ -7,7 +7,7 @@ import click
 from beads import listing, past, times
 from beads.errors import BadWord, NotFound
 from beads.past import Conflict, Event
-from beads.tracker import setting
+from beads.setting import setting
 from node.cli.bd_common import Desk, bd_verb, moment
 
 

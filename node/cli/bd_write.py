@@ -12,7 +12,8 @@ import click
 from beads import listing, times, vocabulary
 from beads.errors import BadWord, ConflictError, NotFound, Refused
 from beads.listing import Query
-from beads.tracker import NewBead, NewLink, Tracker
+from beads.nursery import NewBead, NewLink
+from beads.tracker import Tracker
 from beads.vocabulary import BLOCKS, WAITS
 from node import wiring
 from node.cli.bd_common import Desk, bd_verb, labels_of, listed, moment, warn_of_parent

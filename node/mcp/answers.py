@@ -16,7 +16,7 @@ def shown(tool: Tool, given: Mapping[str, Any], out: str) -> str:
     said = json.loads(out)
     if tool.brief:
         said = _brief(said)
-    if tool.name == "recall" and not given.get("words"):
+    if tool.name == "recall" and given.get("words") is None:
         said = [one | {"text": _beginning(one["text"])} for one in said]
     return _dumped(said) + _more(tool, given, said)
 

@@ -14,7 +14,7 @@ from mcp.server.stdio import stdio_server
 from node.errors import KNOWN
 from node.mcp.answers import shown
 from node.mcp.calls import call, told
-from node.mcp.tools import BY_NAME, SHOW_TEXT, TOOLS, Tool
+from node.mcp.tools import BY_NAME, EVERYWHERE, SHOW_TEXT, TOOLS, Tool
 
 INSTRUCTIONS = """\
 Beads: a ledger of work. Call prime first. Take work with claim, make a bead for whatever you find on the way \
@@ -43,7 +43,8 @@ def answer(name: str, given: Mapping[str, Any]) -> types.CallToolResult:
         words = _command(tool, given)
     except KNOWN as error:
         return _failed(*told(error))
-    done = call(words, given.get("workspace"), given.get("actor"))
+    workspace, actor = (None if given.get(name) is None else str(given[name]) for name in EVERYWHERE)
+    done = call(words, workspace, actor)
     if done.error is not None:
         return _failed(*done.error)
     texts = [shown(tool, given, done.out), *([done.notes] if done.notes else [])]

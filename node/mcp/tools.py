@@ -3,7 +3,7 @@
 What a tool takes becomes the words of a command line, so that it means what the verb means, and errs as it does.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -114,14 +114,13 @@ class Tool:
             known[name].words(value)
 
 
-def _claim(given: Mapping[str, Any]) -> Iterator[str]:
-    action = given.get("action", "take")
+def _claim(given: Mapping[str, Any]) -> tuple[str, ...]:
+    action = str(given.get("action", "take"))
     if action == "take":
-        yield from ("update", "--claim") if "id" in given else ("ready", "--claim")
-        return
+        return ("update", "--claim") if "id" in given else ("ready", "--claim")
     if "id" not in given:
         raise BadWord(f"claim needs an id to {action}")
-    yield {"renew": "heartbeat", "release": "release"}[action]
+    return ({"renew": "heartbeat"}.get(action, action),)
 
 
 def _dep(given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -129,7 +128,7 @@ def _dep(given: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _recall(given: Mapping[str, Any]) -> tuple[str, ...]:
-    return ("recall",) if given.get("words") else ("memories", f"--limit={LIST_LIMIT}")
+    return ("recall",) if "words" in given else ("memories", f"--limit={LIST_LIMIT}")
 
 
 _PRIORITY = Parameter("priority", "integer", "--priority", "0 critical to 4 backlog")

@@ -18,7 +18,8 @@ from beads.ledger import Ledger
 from beads.listing import Query
 from beads.memory_store import MemoryStore
 from beads.molecule import BondError
-from beads.tracker import NewBead, NewLink, Tracker
+from beads.nursery import NewBead, NewLink
+from beads.tracker import Tracker
 from beads.workflow import Poured, Workflow
 from beads.workflow_plan import plan_of
 from beads.workflow_swarm import status, validate
