@@ -224,9 +224,18 @@ def _conditions(reader: Reader, query: Query) -> tuple[list[str], dict[str, Any]
             where.append(condition)
             values[name] = given[name]
     where += _flags(query)
+    if query.ready or query.blocked:
+        where.append(_in_the_way(reader, values, blocked=query.blocked))
     for n, group in enumerate(_groups(reader, query)):
         where.append(group.condition.format(n=n, listed=_listed(group.values, f"g{n}_", values)))
     return where, values
+
+
+def _in_the_way(reader: Reader, values: dict[str, Any], *, blocked: bool) -> str:
+    """Return the condition on what other projects keep waiting, and for blocked ones on what anything does."""
+    freed = _listed(reader.freed_elsewhere(), "f", values)
+    waits = f"(b.outside = 1 AND b.entity NOT IN ({freed}))" if freed else "b.outside = 1"
+    return f"(b.blocked_until > :now OR {waits})" if blocked else f"NOT {waits}"
 
 
 class _Group(NamedTuple):
@@ -236,7 +245,7 @@ class _Group(NamedTuple):
 
 def _status(query: Query) -> list[str]:
     if query.ready:
-        return ["b.workable = 1", "b.blocked_until <= :now", "b.defer <= :now", "b.outside = 0"]
+        return ["b.workable = 1", "b.blocked_until <= :now", "b.defer <= :now"]
     if query.ids:
         return ["1 = 1"]
     shown = [] if query.types else [f"b.type NOT IN ({', '.join(repr(t) for t in OWN_TYPES)})"]
@@ -263,8 +272,6 @@ def _flags(query: Query) -> list[str]:
         found.append("(b.defer > :now OR b.status = 'deferred')")
     if query.overdue:
         found.append("b.due < :now")
-    if query.blocked:
-        found.append("(b.blocked_until > :now OR b.outside = 1)")
     return found
 
 

@@ -238,6 +238,7 @@ BEADS = Projection(
            gate TEXT NOT NULL, named TEXT, outside INTEGER NOT NULL)""",
         "CREATE INDEX links_entity ON links (entity)",
         "CREATE INDEX links_bead ON links (bead, kind)",
+        "CREATE INDEX links_outside ON links (entity) WHERE outside = 1",
         "CREATE INDEX links_named ON links (named) WHERE named IS NOT NULL",
         "CREATE TABLE fields (entity TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL)",
         "CREATE INDEX fields_entity ON fields (entity)",

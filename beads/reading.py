@@ -1,5 +1,6 @@
 """Reading a ledger of beads: which one is meant, what it says, what is ready. Needs the index only."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,9 +14,17 @@ from beads.record import BeadView, Record
 from beads.settings import Settings
 
 CANDIDATES = 10
+EXTERNAL = "external:"
+PROVIDED = """SELECT 1 FROM beads b JOIN labels l ON l.entity = b.entity
+              WHERE l.label = 'provides:' || :capability AND b.status = 'closed' LIMIT 1"""
+"""Whether a project has a capability: a closed bead says that it provides it."""
 _SETTINGS = """SELECT k.value, v.value FROM beads b JOIN fields k ON k.entity = b.entity AND k.name = 'key'
                JOIN fields v ON v.entity = b.entity AND v.name = 'value'
                WHERE b.type = 'config' AND b.status <> 'tombstone' ORDER BY b.updated, b.entity"""
+
+
+def _nothing_elsewhere(project: str, capability: str) -> bool:
+    return False
 
 
 class Blocker(NamedTuple):
@@ -38,10 +47,16 @@ class Reader:
 
     Args:
         fallback_prefix: What ids begin with where the ledger does not say.
+
+    Attributes:
+        has_elsewhere: Says whether another project (by its name) has what a capability names; nothing, unless set.
     """
+
+    has_elsewhere: Callable[[str, str], bool]
 
     def __init__(self, index: Index, fallback_prefix: str = "bd") -> None:
         self.index = index
+        self.has_elsewhere = _nothing_elsewhere
         self._fallback_prefix = fallback_prefix
         self._names: dict[str, str] = {}
 
@@ -145,7 +160,18 @@ class Reader:
         found: list[Blocker] = []
         for sql in _BLOCKERS:
             found += [Blocker(*row) for row in self.rows(sql, {"bead": bead, "now": now_ms})]
-        return found
+        return [one for one in found if not one.bead.startswith(EXTERNAL) or not self._is_there(one.bead)]
+
+    def freed_elsewhere(self) -> list[str]:
+        """Return the beads whose blockers in other projects are all out of the way."""
+        waits: defaultdict[str, list[str]] = defaultdict(list)
+        for bead, target in self.rows("SELECT entity, target FROM links WHERE outside = 1"):
+            waits[bead].append(target)
+        return [bead for bead, targets in waits.items() if all(map(self._is_there, targets))]
+
+    def _is_there(self, target: str) -> bool:
+        project, _, capability = target.removeprefix(EXTERNAL).partition(":")
+        return self.has_elsewhere(project, capability)
 
 
 _OF = "b.entity, l.kind, b.title, b.status, b.priority FROM links l"

@@ -13,7 +13,7 @@ from beads import times
 from beads.errors import BadWord, DamagedIndex, NotFound, StoreError
 from beads.index import Index
 from beads.listing import Row
-from beads.reading import Reader
+from beads.reading import PROVIDED, Reader
 from node import ledgers, wiring
 from node.cli.common import Output, verb
 from node.home import Home, locate
@@ -52,7 +52,25 @@ class Desk:
         place = ledgers.require(self.home)
         index: Index = wiring.open_index(self.home, self._present(place))
         try:
-            yield Reader(index, place.prefix)
+            yield self._looking_elsewhere(Reader(index, place.prefix))
+        finally:
+            index.database.close()
+
+    def _looking_elsewhere(self, reader: Reader) -> Reader:
+        """Let a reader look capabilities up in the ledgers that the setting `external_projects` names."""
+        said = reader.settings.values.get("external_projects", "")
+        projects = dict(pair.strip().split("=", 1) for pair in said.split(",") if "=" in pair)
+        if projects:
+            reader.has_elsewhere = lambda project, capability: self._provides(projects.get(project, ""), capability)
+        return reader
+
+    def _provides(self, ledger: str, capability: str) -> bool:
+        known = [one for one in self.home.commons() if ledger and one.startswith(ledger)]
+        if len(known) != 1:
+            return False
+        index = wiring.open_index(self.home, known[0])
+        try:
+            return bool(index.database.query(PROVIDED, {"capability": capability}))
         finally:
             index.database.close()
 
@@ -70,6 +88,7 @@ class Desk:
         ledger = wiring.open_ledger(self.home, ledger_id)
         prefix = "bd" if place is None else place.prefix
         tracker = Tracker(ledger, wiring.author(self.home, by=_agent()), who(), wiring.now_ms, prefix)
+        self._looking_elsewhere(tracker.read)
         try:
             yield tracker
             self._export(tracker, place)

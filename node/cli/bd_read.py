@@ -103,12 +103,13 @@ def _records(
     reader: Reader, rows: Sequence[Row], given: Mapping[str, Any], extra: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     counts = listing.counts(reader, [row.id for row in rows])
-    if given["full"]:
+    whole = given["full"] or not _BRIEF.issuperset(_names(given["fields"]))
+    if whole:
         reader.remember([row.id for row in rows])
     found: list[dict[str, Any]] = []
     size = 0
     for row in rows:
-        one = reader.record(reader.view(row.id)) if given["full"] else listing.brief(row, reader)
+        one = reader.record(reader.view(row.id)) if whole else listing.brief(row, reader)
         one["dependency_count"], one["dependent_count"] = counts[row.id]
         one["comment_count"] = row.comments
         one = _chosen(one | dict(extra.get(row.id, {})), given["fields"])
@@ -120,9 +121,20 @@ def _records(
 
 
 def _chosen(one: dict[str, Any], names: str | None) -> dict[str, Any]:
-    if names is None:
-        return one
-    return {name: one.get(name) for name in (part.strip() for part in names.split(",")) if name}
+    return one if names is None else {name: one.get(name) for name in _names(names)}
+
+
+def _names(fields: str | None) -> list[str]:
+    return [name for part in (fields or "").split(",") if (name := part.strip())]
+
+
+_BRIEF = frozenset(
+    (
+        "id", "title", "status", "priority", "issue_type", "created_at", "assignee", "dependency_count",
+        "dependent_count", "comment_count", "blocked_by", "blocked_by_count",
+    )
+)  # fmt: skip
+"""What a list knows without reading whole beads."""
 
 
 @bd_verb(name="list")
@@ -343,9 +355,15 @@ def _whole(reader: Reader, bead: str, at: int | None) -> dict[str, Any]:
     if view.hold is not None:
         found["claim"] = {"by": view.hold[0], "fence": view.hold[3],
                           "until": None if view.hold[4] is None else times.text(view.hold[4])}  # fmt: skip
-    if view.lost:
-        found["conflicts"] = sorted({name for _, name, *_ in view.lost})
+    contested = _contested(reader, bead)
+    found |= {"conflicts": contested} if contested else {}
     return found | {"blocked_by": [b["id"] for b in _waits(reader, _row(reader, bead))]}
+
+
+def _contested(reader: Reader, bead: str) -> list[str]:
+    """Return the members that `bd conflicts` tells of."""
+    sql = "SELECT DISTINCT name FROM lost WHERE entity = :bead ORDER BY name"
+    return [name for (name,) in reader.rows(sql, {"bead": bead})]
 
 
 def _row(reader: Reader, bead: str) -> Row:
@@ -388,10 +406,11 @@ def _page(reader: Reader, bead: str, at: int | None, *, short: bool) -> list[str
     if whole.get("labels"):
         lines.append(f"  Labels: {', '.join(whole['labels'])}")
     lines += _texts(whole) + (_relations(reader, bead) if at is None else _edges(whole))
-    if view.lost and at is None:
+    contested = _contested(reader, bead) if at is None else []
+    if contested:
         lines += [
             "",
-            f"Conflicts: {', '.join(sorted({name for _, name, *_ in view.lost}))} (bd conflicts {whole['id']})",
+            f"Conflicts: {', '.join(contested)} (bd conflicts {whole['id']})",
         ]
     for one in whole.get("comments", ()):
         lines += ["", f"  {one['author']}, {one['created_at']}:", *(f"    {line}" for line in one["text"].splitlines())]
@@ -487,8 +506,7 @@ def stats(desk: Desk) -> None:
 
 _OWN = "', '".join(vocabulary.OWN_TYPES)
 _TOTALS = f"""SELECT COUNT(*), SUM(status = 'open'), SUM(status = 'in_progress'), SUM(status = 'closed'),
-              SUM(free > 0 AND (blocked_until > :now OR outside = 1)), SUM(status = 'deferred'),
-              SUM(workable = 1 AND blocked_until <= :now AND defer <= :now AND outside = 0),
+              SUM(status = 'deferred'),
               SUM(pinned = 1 OR status = 'pinned'), ROUND(AVG((closed - created) / 3600000.0), 1)
               FROM beads WHERE status <> 'tombstone' AND type NOT IN ('{_OWN}')"""
 EPICS = """SELECT b.entity, b.shown, b.title, COUNT(c.entity), SUM(c.free = 0) FROM beads b
@@ -498,8 +516,11 @@ EPICS = """SELECT b.entity, b.shown, b.title, COUNT(c.entity), SUM(c.free = 0) F
 
 
 def _summary(reader: Reader) -> dict[str, Any]:
-    ((*numbers, hours),) = reader.rows(_TOTALS, {"now": wiring.now_ms()})
-    names = ("total", "open", "in_progress", "closed", "blocked", "deferred", "ready", "pinned")
+    ((*numbers, hours),) = reader.rows(_TOTALS)
+    names = ("total", "open", "in_progress", "closed", "deferred", "pinned")
     found: dict[str, Any] = {f"{name}_issues": int(n or 0) for name, n in zip(names, numbers, strict=True)}
+    now = wiring.now_ms()
+    for name, asked in (("blocked", Query(blocked=True, now=now)), ("ready", Query(ready=True, now=now))):
+        found[f"{name}_issues"] = listing.count(reader, asked)[0][1]
     eligible = sum(closed == total for *_, total, closed in reader.rows(EPICS))
     return found | {"epics_eligible_for_closure": eligible, "average_lead_time_hours": hours or 0.0}

@@ -753,3 +753,19 @@ def pair(bd: Bd, tmp_path: Path) -> tuple[Bd, Bd]:
     bob = Bd(tmp_path / "bob", elsewhere, "bob")
     bob.ok("init", "--prefix", "joint", "--from", str(relay))
     return alice, bob
+
+
+def test_what_another_ledger_provides_is_configured(bd: Bd, tmp_path: Path) -> None:
+    waiting = bd.make("Use the API", "--deps", "external:shop:api")
+    shop = tmp_path / "elsewhere"
+    shop.mkdir()
+    ledger = json.loads(bd.at(shop).ok("init", "--prefix", "shop", "--json").out)["ledger"]
+    assert waiting in bd.ok("blocked").out
+    bd.ok("config", "set", "external_projects", f"shop={ledger[:20]}")
+    assert waiting in bd.ok("blocked").out
+    there = bd.at(shop).make("Offer the API", "-l", "provides:api")
+    assert waiting not in bd.ok("ready").out
+    bd.at(shop).ok("close", there)
+    assert waiting in bd.ok("ready").out
+    assert waiting not in bd.ok("blocked").out
+    assert bd.json("show", waiting)[0]["blocked_by"] == []

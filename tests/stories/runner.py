@@ -14,7 +14,7 @@ from tests.node.support import DEADLINE, environment
 SOMEBODY = "ann"
 PROGRAMS = ("bd", "wl", "gt")
 _BLOCK = re.compile(r"^```console *(?P<who>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z][a-z0-9_]*)\}(?!\})")
 _CODE = re.compile(r"\[(\d+)\]")
 _WORD = r"[\w.:-]+"
 
@@ -51,7 +51,7 @@ def steps(page: str) -> Iterator[Step]:
 
 def _step(line: int, who: str, chunk: list[str]) -> Step:
     assert chunk[0].startswith("$ "), f"line {line}: a block begins with a command"
-    going_on = next((n for n, one in enumerate(chunk[1:], 1) if not one.startswith("> ")), len(chunk))
+    going_on = next((n for n, one in enumerate(chunk[1:], 1) if one[:2] not in ("> ", ">")), len(chunk))
     command = "\n".join(one[2:] for one in chunk[:going_on])
     output = [one.rstrip() for one in chunk[going_on:]]
     while output and not output[-1]:
