@@ -15,6 +15,8 @@ from beads.errors import InvalidLine
 BLOB, TREE, COMMIT = "blob", "tree", "commit"
 FILE_MODE, TREE_MODE = b"100644", b"40000"
 _ENTRY = re.compile(rb"(\d{5,6}) ([^\x00/]+)\x00(.{20})", re.DOTALL)
+_AROUND = 22
+"""Bytes of an entry besides mode and name: a blank, a zero, the object's name."""
 _TREE_LINE = re.compile(rb"tree ([0-9a-f]{40})\n")
 _PARENT_LINE = re.compile(rb"parent ([0-9a-f]{40})\n")
 
@@ -87,22 +89,15 @@ def read_tree(data: bytes) -> list[TreeEntry]:
     Raises:
         InvalidLine: It holds anything else (symlink, gitlink, executable, odd name) or is broken.
     """
-    entries: list[TreeEntry] = []
-    at = 0
-    while at < len(data):
-        match = _ENTRY.match(data, at)
-        if match is None:
-            raise InvalidLine("tree_format")
-        entries.append(_entry(*match.groups()))
-        at = match.end()
-    return entries
-
-
-def _entry(mode: bytes, name: bytes, raw_id: bytes) -> TreeEntry:
-    if mode not in (FILE_MODE, TREE_MODE):
-        raise InvalidLine("tree_mode", mode.decode("ascii", "replace"))
+    # All at once: the trees of a long log hold thousands, and each write reads them.
+    found = _ENTRY.findall(data)
+    if sum([len(mode) + len(name) + _AROUND for mode, name, _ in found]) != len(data):
+        raise InvalidLine("tree_format")
+    odd = {mode for mode, _, _ in found} - {FILE_MODE, TREE_MODE}
+    if odd:
+        raise InvalidLine("tree_mode", min(odd).decode("ascii", "replace"))
     try:
-        return TreeEntry(name.decode("ascii"), mode, raw_id.hex())
+        return [TreeEntry(name.decode("ascii"), mode, raw_id.hex()) for mode, name, raw_id in found]
     except UnicodeDecodeError:
         raise InvalidLine("tree_name") from None
 

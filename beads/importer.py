@@ -324,7 +324,8 @@ class _Batch:
         for name, text in whole.items():
             size = _size(text)
             if size > _TEXTS_ROOM:
-                sentence = f"{name} is longer than a text may be ({size} of {_TEXTS_ROOM} bytes) and was left out"
+                size_of = f"{size} of {_TEXTS_ROOM} bytes"
+                sentence = f"Line {line.number}: {name} is longer than a text may be ({size_of}) and was left out."
                 self._done.problems.append(Problem(line.number, "too_long", sentence, "Shorten it in the file."))
             elif size <= room:
                 first[name] = text

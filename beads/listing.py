@@ -75,6 +75,7 @@ class Query:
         label_glob: A label that fits this pattern (`*`, `?`).
         label_regex: A label in which this expression is found.
         parent: Beads below this one; only its children, or all.
+        free: Only what nobody has, or had for longer than the lease.
         ready: Only what nothing keeps waiting.
         blocked: Only what something keeps waiting.
     """
@@ -108,6 +109,7 @@ class Query:
     updated_before: int | None = None
     closed_after: int | None = None
     closed_before: int | None = None
+    free: bool = False
     deferred: bool = False
     overdue: bool = False
     ready: bool = False
@@ -266,6 +268,8 @@ def _flags(query: Query) -> list[str]:
             found.append(f"b.{name} = {int(value)}")
     if query.assignee == NONE:
         found.append("COALESCE(b.assignee, '') = ''")
+    if query.free:
+        found.append("(COALESCE(b.assignee, '') = '' OR b.hold_until < :now)")
     if query.no_labels:
         found.append("NOT EXISTS (SELECT 1 FROM labels g WHERE g.entity = b.entity)")
     if query.deferred:
@@ -371,17 +375,16 @@ _POOL = 2000
 
 def _ranked(reader: Reader, match: str) -> list[int]:
     """Return the numbers of the beads that fit (`beads.projection.SEARCH`), the best first."""
-    found: list[int] = []
-    for asked in (match, f"title : ({match})"):
-        found = [row[0] for row in reader.rows(_FITTING, {"match": asked})]
-        if 0 < len(found) <= _POOL:
-            sql = "SELECT rowid FROM words WHERE words MATCH :match ORDER BY bm25(words, 5.0, 1.0)"
-            return [row[0] for row in reader.rows(sql, {"match": asked})]
-        if not found:
-            break
-    return found or [row[0] for row in reader.rows(_FITTING, {"match": match})]
+    some = [row[0] for row in reader.rows(_FITTING, {"match": match})]
+    if 0 < len(some) <= _POOL:
+        return [row[0] for row in reader.rows(_BEST, {"match": match})]
+    titled = [row[0] for row in reader.rows(_FITTING, {"match": f"title : ({match})"})] if some else []
+    if 0 < len(titled) <= _POOL:
+        return [row[0] for row in reader.rows(_BEST, {"match": f"title : ({match})"})]
+    return titled or some
 
 
+_BEST = "SELECT rowid FROM words WHERE words MATCH :match ORDER BY bm25(words, 5.0, 1.0)"
 _FITTING = f"SELECT rowid FROM words WHERE words MATCH :match LIMIT {_POOL + 1}"
 
 

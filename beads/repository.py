@@ -30,6 +30,8 @@ from beads.journal import SETTLE_AT, Entry, Journal, RefUpdate, start_of_system
 
 LOOSE_AT_MOST = 48
 """Objects of one write that are stored one by one; more go into a pack."""
+RECENT_AT_MOST = 64
+"""Objects written last that are kept at hand."""
 LOOSE_BEFORE_PACKING = 2000
 PACKS_BEFORE_PACKING = 50
 SUPERSEDED_KEPT = "1.hour.ago"
@@ -66,6 +68,7 @@ class Repository:
         self._refs = DiskRefsContainer(str(path))
         self._journal = Journal(path, start_of_system())
         self._settled_to = 0
+        self._recent: dict[str, tuple[str, bytes]] = {}
         if self._journal.is_stale():
             with self.lock():
                 pass
@@ -132,6 +135,7 @@ class Repository:
         for name, new in final.items():
             self._set(name, new, durable=True)
         self._journal.clear()
+        self._recent.clear()
         self._settled_to = 0
 
     def close(self) -> None:
@@ -144,6 +148,8 @@ class Repository:
         Raises:
             StoreError: It is broken.
         """
+        if object_id in self._recent:
+            return self._recent[object_id]
         try:
             number, data = self._objects.get_raw(ObjectID(object_id.encode()))
         except KeyError:
@@ -265,6 +271,10 @@ class Repository:
         _put_loose(self.path / "objects", entry.objects, durable=False)
         for name, _, new in entry.updates:
             self._set(name, new, durable=False)
+        if len(self._recent) > RECENT_AT_MOST:
+            self._recent.clear()
+        # The next write begins with the trees and the tail of this one.
+        self._recent.update((one.id, (one.kind, one.data)) for one in entry.objects)
 
     def _renew_generation(self, *, durable: bool = False) -> None:
         # In place: whoever reads it half written sees a token that differs, which is all it is for.

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from beads import exporter, importer, jsonl, listing
-from beads.errors import NotFound
+from beads.errors import NotFound, Refused
 from beads.exporter import ORDERS
 from beads.importer import Imported
 from beads.jsonl import Document
@@ -58,12 +58,12 @@ def _read(path: Path) -> bytes:
 def _refuse_problems(document: Document) -> None:
     if document.problems:
         first = document.problems[0]
-        raise NotFound(f"line {first.line}: {first.sentence}", f"{len(document.problems)} line(s) in all; {first.hint}")
+        raise Refused(first.sentence, f"{len(document.problems)} line(s) in all; {first.hint}")
 
 
 def _report(desk: Desk, source: str, done: Imported, *, dry_run: bool) -> None:
     for problem in done.problems:
-        desk.output.note(f"line {problem.line}: {problem.sentence} {problem.hint}")
+        desk.output.note(f"{problem.sentence} {problem.hint}")
     data: dict[str, Any] = {
         "source": source, "created": done.created, "updated": done.updated, "skipped": done.unchanged,
         "memories": done.memories, "dry_run": dry_run, "stale": done.stale, "contested": done.contested,

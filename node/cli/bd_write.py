@@ -242,16 +242,19 @@ def _with_claim(tracker: Tracker, bead: str) -> dict[str, Any]:
     return record | {"claim": {"by": view.hold[0], "fence": view.hold[3], "until": until}}
 
 
+_TRIES = 50
+"""Free beads that are tried one after the other while other agents take them away."""
+
+
 def claim_first(desk: Desk, asked: Query) -> None:
     """Take the first ready bead that nobody has."""
     with desk.writing() as tracker:
-        # Whose the first ones are says nothing of those after them.
-        asked = replace(listing.check(asked, tracker.read), limit=None)
+        asked = replace(listing.check(asked, tracker.read), free=True, limit=_TRIES)
         for row in listing.rows(tracker.read, asked):
             try:
                 tracker.claim(row.id)
             except (ConflictError, Refused):
-                # Another agent was quicker, or it is somebody's: the next one will do.
+                # Another agent was quicker: the next one will do.
                 continue
             desk.touched(tracker, row.id)
             _changed(desk, tracker, [row.id], "✓ Claimed {id}: {title}")

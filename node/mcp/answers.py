@@ -9,16 +9,16 @@ from node.mcp.tools import LIST_LIMIT, MEMORY_TEXT, Tool
 BRIEF = ("id", "title", "status", "priority", "issue_type", "assignee", "claim", "fence")
 
 
-def shown(tool: Tool, given: Mapping[str, Any], out: str) -> str:
-    """Return what a verb printed as the tool says it."""
+def shown(tool: Tool, given: Mapping[str, Any], out: str) -> list[str]:
+    """Return what a verb printed as the tool says it: the answer, and perhaps a word about it."""
     if tool.name == "prime":
-        return out.strip() or "There is no ledger here yet: bd init makes one, and so does create."
+        return [out.strip() or "There is no ledger here yet: bd init makes one, and so does create."]
     said = json.loads(out)
     if tool.brief:
         said = _brief(said)
     if tool.name == "recall" and given.get("words") is None:
         said = [one | {"text": _beginning(one["text"])} for one in said]
-    return _dumped(said) + _more(tool, given, said)
+    return [_dumped(said), *_more(tool, given, said)]
 
 
 def _brief(said: Any) -> Any:
@@ -42,8 +42,8 @@ def _dumped(said: Any) -> str:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
-def _more(tool: Tool, given: Mapping[str, Any], said: Any) -> str:
+def _more(tool: Tool, given: Mapping[str, Any], said: Any) -> list[str]:
     """Say that a list may go on."""
     limit = int(given.get("limit") or LIST_LIMIT)
     full = tool.limit and isinstance(said, list) and len(said) >= limit and str(given.get("limit")) != "0"
-    return f"\nThere may be more: limit={2 * limit}, or ask for less." if full else ""
+    return [f"There may be more: limit={2 * limit}, or ask for less."] if full else []

@@ -47,7 +47,7 @@ def answer(name: str, given: Mapping[str, Any]) -> types.CallToolResult:
     done = call(words, workspace, actor)
     if done.error is not None:
         return _failed(*done.error)
-    texts = [shown(tool, given, done.out), *([done.notes] if done.notes else [])]
+    texts = [*shown(tool, given, done.out), *([done.notes] if done.notes else [])]
     return types.CallToolResult(content=[types.TextContent(text=text) for text in texts])
 
 

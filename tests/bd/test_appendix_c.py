@@ -719,7 +719,7 @@ def test_what_cannot_be_read_is_told_by_its_line_and_the_rest_comes_in(bd: Bd) -
     done = bd.json("import", str(path))
     assert done["created"] == 2
     assert {one["line"] for one in done["problems"]} >= {1, 4}
-    bd.fails(NOT_FOUND, "line 1", "import", str(path), "--strict")
+    bd.fails(REFUSED, "Line 1", "import", str(path), "--strict")
 
 
 def test_unknown_members_and_odd_words_survive(bd: Bd) -> None:

@@ -112,8 +112,7 @@ class Stage:
                for part, value in (("NAME", who), ("EMAIL", f"{who}@example.org"))}  # fmt: skip
         branch = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "init.defaultBranch", "GIT_CONFIG_VALUE_0": "main"}
         path = f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        kept = {name: value for name, value in environment(self.root / who / ".wasteland").items() if name != "OLDPWD"}
-        return kept | git | branch | {
+        return environment(self.root / who / ".wasteland") | git | branch | {
             "PATH": path, "HOME": str(self.root / who), "BD_ACTOR": who, "USER": who, "LC_ALL": "C.UTF-8",
             "COLUMNS": "100", "PYTHONUTF8": "1",
         }  # fmt: skip
