@@ -264,17 +264,14 @@ def doctor(desk: Desk) -> None:
 @bd_verb()
 @click.option("--pull-only", is_flag=True)
 @click.option("--push-only", is_flag=True)
-def sync(desk: Desk, pull_only: bool, push_only: bool) -> None:
+@click.option("--accept-peers", is_flag=True, help="Trade with the peers that .beads/ledger.toml names from now on.")
+def sync(desk: Desk, pull_only: bool, push_only: bool, accept_peers: bool) -> None:
     """Trade with the repositories that this ledger is shared through; tell what was lost to others."""
     if pull_only and push_only:
         raise Usage("--pull-only and --push-only: give one")
     place = ledgers.require(desk.home)
     with desk.writing() as tracker:
-        for url in place.peers:
-            desk.home.add_peer(place.ledger, Peer(url))
-        peers = desk.home.peers(place.ledger)
-        if not peers:
-            raise Usage("this ledger is shared with nobody", "bd init --peer URL, or peers = […] in .beads/ledger.toml")
+        peers = _peers(desk, place, accept=accept_peers)
         before = _losses(tracker)
         results = [_with(tracker, peer, pull=not push_only, push=not pull_only) for peer in peers]
         news = _losses(tracker) - before
@@ -283,6 +280,23 @@ def sync(desk: Desk, pull_only: bool, push_only: bool) -> None:
         desk.output.result({"peers": results, "lost": told}, [*lines, *(one["text"] for one in told)])
     if any(one["error"] for one in results) and all(one["error"] for one in results):
         raise RemoteError("no peer answered", "Nothing is lost: try again later.")
+
+
+def _peers(desk: Desk, place: Place, *, accept: bool) -> list[Peer]:
+    """Return whom to trade with: those that the owner has agreed to, for anybody can write into a repository's file."""
+    known = {peer.url for peer in desk.home.peers(place.ledger)}
+    new = [url for url in place.peers if url not in known]
+    if new and accept:
+        for url in new:
+            desk.home.add_peer(place.ledger, Peer(url))
+    elif new:
+        desk.output.note(
+            f"Not asked: {', '.join(new)}, which .beads/ledger.toml names. Agree with: bd sync --accept-peers"
+        )
+    peers = desk.home.peers(place.ledger)
+    if not peers:
+        raise Usage("this ledger is shared with nobody", "bd init --peer URL, or bd sync --accept-peers")
+    return peers
 
 
 def _with(tracker: Tracker, peer: Peer, *, pull: bool, push: bool) -> dict[str, Any]:
