@@ -64,9 +64,13 @@ VERBS = {
     "merge-slot": ("node.cli.bd_gate", "merge_slot", "Whose turn it is to merge: acquire, release, check, leave."),
     "mcp": ("node.cli.bd_mcp", "mcp", "Serve these verbs to agents over the Model Context Protocol."),
 }
+SECTIONS = {
+    "Every day": "init", "A bead's life": "reopen", "Links, labels, comments": "dep", "Overviews": "blocked",
+    "History": "history", "Memory": "prime", "Files, machines, care": "import", "Patterns of work": "formula",
+}  # fmt: skip
 
 
-@click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, verbs=VERBS, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--directory", "-C", metavar="PATH", help="Work as if in this folder.")
 @click.option("--actor", metavar="NAME", help="Who acts; else BEADS_ACTOR, BD_ACTOR or GT_AGENT, else you.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON; every verb takes it, too.")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import click
@@ -16,6 +17,7 @@ from beads.errors import DamagedIndex
 from node.errors import KNOWN, REFUSED, classify, hint_of
 
 SCHEMA_VERSION = 1
+NO_SECTIONS: Mapping[str, str] = MappingProxyType({})
 
 
 class LazyGroup(click.Group):
@@ -23,11 +25,16 @@ class LazyGroup(click.Group):
 
     Args:
         verbs: Verb → (module, attribute, one-line help). The help stands here so that `--help` imports nothing.
+        sections: Heading → the first verb under it, in the order of the verbs; none for one list.
     """
 
-    def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, verbs: Mapping[str, tuple[str, str, str]], sections: Mapping[str, str] = NO_SECTIONS,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)
         self._verbs = verbs
+        self._headings = {verb: heading for heading, verb in sections.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order they are told."""
@@ -43,8 +50,16 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs with their help."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in self._verbs.items()])
+        parts: dict[str, list[tuple[str, str]]] = {}
+        heading = "Verbs"
+        for name, (_, _, text) in self._verbs.items():
+            heading = self._headings.get(name, heading)
+            parts.setdefault(heading, []).append((name, text))
+        # One width for all, so that the sections stand in one column.
+        width = max(map(len, self._verbs), default=0)
+        for heading, rows in parts.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows])
 
 
 class Verbs(click.Group):
