@@ -13,7 +13,7 @@ from beads.op import Op
 from beads.reading import Reader
 from beads.record import BeadView
 from beads.rules import one_line
-from beads.vocabulary import OPEN, PARENT
+from beads.vocabulary import DEFERRED, OPEN, PARENT
 
 
 class NewLink(NamedTuple):
@@ -75,6 +75,8 @@ class Nursery:
             "title": t.check_title(bead.title),
         }
         members = t.checked(given)
+        if members.get("status") == DEFERRED and not members.get("defer_until"):
+            raise BadWord("deferred until when?", "Give it a date: --defer 2d")
         if self._read.settings.truth("create.require-description") and not members.get("description"):
             raise BadWord("a description is required here", "-d TEXT (bd config get create.require-description)")
         type_ = members.pop("issue_type")

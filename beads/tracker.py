@@ -54,6 +54,8 @@ class Tracker(Ending):
                 news["notes"] = "\n".join(filter(None, (view.texts.get("notes", ""), notes)))
             if metadata is not None:
                 news["metadata"] = _merged_metadata(view, metadata)
+            if news.get("status") == DEFERRED and not news.get("defer_until", view.text("defer_until")):
+                raise BadWord("deferred until when?", "bd defer ID --until 2d (or a date)")
             news |= self._consequences(view, news)
             wanted = view.labels.keys() | set(add_labels) if set_labels is None else set(set_labels)
             labels = self.label_drafts(view, wanted - set(remove_labels))

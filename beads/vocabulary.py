@@ -35,7 +35,7 @@ TYPE_ALIASES: Mapping[str, str] = MappingProxyType(
         "mol": "molecule",
     }
 )  # fmt: skip
-NOT_WORK = frozenset(("merge-request", "gate", "molecule", "message", "agent", "role", "rig", *OWN_TYPES))
+NOT_WORK = frozenset(("merge-request", "gate", "molecule", "message", "agent", "role", "rig", "slot", *OWN_TYPES))
 """Types of beads that are never ready: they are about work, or for machines."""
 
 BLOCKS, PARENT, CONDITIONAL, WAITS = "blocks", "parent-child", "conditional-blocks", "waits-for"

@@ -12,7 +12,7 @@ from beads.reading import Reader
 from beads.record import BeadView
 from beads.rules import one_line
 from beads.setting import setting
-from beads.vocabulary import DEFERRED, TOMBSTONE
+from beads.vocabulary import TOMBSTONE
 
 TITLE_BYTES = 500
 
@@ -87,8 +87,6 @@ class Writer:
             raise BadWord("estimate must be a non-negative number of minutes")
         if found.get("ephemeral") and found.get("no_history"):
             raise BadWord("a bead is ephemeral or without history, not both")
-        if found.get("status") == DEFERRED and not found.get("defer_until"):
-            raise BadWord("deferred until when?", "bd defer ID --until 2d (or a date)")
         return found
 
     def _alive(self, bead: str) -> BeadView:

@@ -172,6 +172,8 @@ def ready(desk: Desk, explain: bool, claim: bool, **given: Any) -> None:
     """Work that nothing keeps waiting, the most urgent first."""
     limit = READY_LIMIT if given["limit"] is None else given["limit"]
     asked = query_of(given, ready=True, limit=limit)
+    if claim and explain:
+        raise BadWord("--claim and --explain: give one")
     if claim:
         _claim_first(desk, asked)
         return
