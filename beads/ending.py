@@ -61,6 +61,7 @@ class Ending(Linking, Holding):
     ) -> list[Draft]:  # fmt: skip
         if view.status == CLOSED:
             raise Refused(f"{self.read.name_of(view.id)} is already closed")
+        self.check_hold(view, force=force)
         self._guard_close(view, force=force, closing=closing)
         news: dict[str, Any] = {"status": CLOSED, "closed_at": self._now()}
         news |= {"close_reason": reason} if reason else {}
@@ -134,6 +135,7 @@ class Ending(Linking, Holding):
             view = self.read.view(self.read.find(bead))
             if view.status == TOMBSTONE:
                 raise Refused(f"{self.read.name_of(view.id)} is deleted already")
+            self.check_hold(view)
             news = {
                 "status": TOMBSTONE, "deleted_at": self._now(), "deleted_by": self.who, "original_type": view.type,
                 "delete_reason": reason or "deleted",

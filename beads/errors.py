@@ -59,7 +59,7 @@ class Ambiguous(BeadsError):
     """
 
     def __init__(self, prefix: str, candidates: list[str]) -> None:
-        listed = ", ".join(c[:16] for c in candidates)
+        listed = ", ".join(c[:16] if len(c) == 64 else c for c in candidates)
         super().__init__(f"{prefix} fits several: {listed}", "Give more of the id.")
         self.candidates = candidates
 

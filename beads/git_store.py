@@ -153,12 +153,11 @@ class GitStore:
         """Make changes durable, then visible."""
         batch = _Batch(self, changes)
         batch.encode()
-        self.repository.write(batch.objects, batch.updates)
         if changes.erased:
-            # Superseded commits may still hold the erased words: nothing unreachable may stay.
-            self.repository.pack(keep_superseded=False)
-            # The journal holds them, too; all that counts is in the pack now.
-            self.repository.forget_journal()
+            # Superseded commits and the journal may still hold the erased words.
+            self.repository.write_and_purge(batch.objects, batch.updates)
+        else:
+            self.repository.write(batch.objects, batch.updates)
 
     def log_ref(self, log: str) -> str:
         """Return the reference of a log's kept chain."""

@@ -1,5 +1,6 @@
 """Who works on a bead: claims with a lease and a fence."""
 
+from beads import times
 from beads.errors import ConflictError, Refused
 from beads.ledger import Draft
 from beads.record import BeadView
@@ -72,15 +73,24 @@ class Holding(Writer):
         lease = self.read.settings.lease_ms or 0
         return [self._claim(view.id)] if view.hold[4] - self.now_ms() < lease // 2 else []
 
+    def check_hold(self, view: BeadView, *, force: bool = False) -> None:
+        """Refuse to end the hold of somebody else who is at work."""
+        holder = self.holder(view) if view.hold is not None else None
+        if holder is not None and not self._is_mine(view) and not force:
+            until = "" if view.hold is None or view.hold[4] is None else f" until {times.text(view.hold[4])}"
+            raise ConflictError(
+                f"{self.read.name_of(view.id)} is {holder}'s{until}", "bd release ID --force ends their hold."
+            )
+
     def check_fence(self, view: BeadView, fence: int | None) -> None:
         """Refuse a writer that lost its hold in the meantime."""
         if fence is None:
             return
         now = view.hold[3] if view.hold else None
         if now != fence:
+            state = "nobody holds it now" if now is None else f"its hold is number {now} now"
             raise ConflictError(
-                f"{self.read.name_of(view.id)} is not held with fence {fence} any more (now {now})",
-                "Somebody else took it over: look again before you write.",
+                f"{self.read.name_of(view.id)} is not held with fence {fence}: {state}", "Look again before you write."
             )
 
     def heartbeat(self, bead: str, fence: int | None = None) -> int:

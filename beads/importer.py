@@ -27,13 +27,13 @@ from beads.op import Op
 from beads.ops.link import NOTE_LENGTH
 from beads.reading import Reader
 from beads.record import BeadView, Record
-from beads.rules import Entity, one_line
+from beads.rules import LINE_LENGTH, Entity, one_line
 from beads.setting import setting
 from beads.tracker import Tracker
 
 BATCH = 4000
 """Lines of one write; a run that is killed has brought in whole batches, and another goes on from there."""
-_LABELS, _LINKS = 60, 15
+_LABELS, _LINKS, _TEXTS = 60, 15, 60
 _FIELDS_ROOM = 8_000
 _TEXTS_ROOM = limits.BODY - 8_192
 _NOTED = ("metadata", "thread_id")
@@ -85,7 +85,8 @@ def bring_in(tracker: Tracker, raw: bytes, policy: Policy = Policy.NEWER, *, dry
     tracker.ledger.refresh()
     document = jsonl.read(raw)
     done = Imported(problems=list(document.problems))
-    lines = [_merged(document, bead_id, line) for bead_id, line in document.counted.items()]
+    counted = [_merged(document, bead_id, line) for bead_id, line in document.counted.items()]
+    lines = [line._replace(record=records.whole(line.record)) for line in counted if _is_id(line, done)]
     if policy is Policy.FAIL:
         _refuse_conflicts(tracker, lines)
     origin = _origin_of(tracker, lines)
@@ -95,6 +96,15 @@ def bring_in(tracker: Tracker, raw: bytes, policy: Policy = Policy.NEWER, *, dry
     if not dry_run:
         done.memories = _memories(tracker, document)
     return done
+
+
+def _is_id(line: Line, done: Imported) -> bool:
+    """Say whether a bead can go by the id in a line; report where it cannot."""
+    if one_line(records.whole(line.id)):
+        return True
+    sentence = f"Line {line.number}: the id is not one line of up to {LINE_LENGTH} characters; the bead was left out."
+    done.problems.append(Problem(line.number, "odd_id", sentence, "Give it another id."))
+    return False
 
 
 class _Past:
@@ -312,7 +322,7 @@ class _Batch:
         for text in later:
             yield from setting(blank, {}, text, at)
         yield from _more(bead, labels[_LABELS:], ends[_LINKS:], at)
-        yield from (_comment(bead, one) for one in _comments(record))
+        yield from self._said(line, bead, _comments(record))
 
     def _fitting(self, line: Line, texts: Mapping[str, str]) -> tuple[dict[str, str], list[dict[str, str]]]:
         """Split texts into what fits the first body, and what comes in others; the line itself comes last."""
@@ -323,16 +333,28 @@ class _Batch:
         room = _TEXTS_ROOM
         for name, text in whole.items():
             size = _size(text)
-            if size > _TEXTS_ROOM:
-                size_of = f"{size} of {_TEXTS_ROOM} bytes"
-                sentence = f"Line {line.number}: {name} is longer than a text may be ({size_of}) and was left out."
-                self._done.problems.append(Problem(line.number, "too_long", sentence, "Shorten it in the file."))
-            elif size <= room:
+            if not self._fits(line, name, text):
+                continue
+            if size <= room and len(first) < _TEXTS:
                 first[name] = text
                 room -= size
             else:
                 later.append({name: text})
         return first, later
+
+    def _fits(self, line: Line, name: str, value: Any) -> bool:
+        """Say whether a value fits a body; report where it does not."""
+        size = _size(value)
+        if size <= _TEXTS_ROOM:
+            return True
+        size_of = f"{size} of {_TEXTS_ROOM} bytes"
+        sentence = f"Line {line.number}: {name} is longer than a text may be ({size_of}) and was left out."
+        self._done.problems.append(Problem(line.number, "too_long", sentence, "Shorten it in the file."))
+        return False
+
+    def _said(self, line: Line, bead: str, comments: Iterable[Record]) -> Iterator[Draft]:
+        drafts = (_comment(bead, one) for one in comments)
+        return (draft for draft in drafts if self._fits(line, "a comment", dict(draft.prose)))
 
     def _ends(self, record: Record) -> list[list[str]]:
         found: set[tuple[str, str, str]] = set()
@@ -394,12 +416,13 @@ class _Batch:
             self._done.conflicts.append((theirs["id"], conflict))
             self._note(theirs["id"], "conflict", {conflict.key: [conflict.kept, conflict.lost]})
         won = {c.key for c in disputed if c.winner is Side.THEIRS}
+        found.values = {key: value for key, value in found.values.items() if self._fits(line, key, value)}
         yield from self._set(view, {k: v for k, v in found.values.items() if k not in won}, at)
         yield from _unseen(self._set(view, {k: v for k, v in found.values.items() if k in won}, at))
         lost = {c.key: c.lost for c in disputed if c.winner is Side.OURS and not c.key.startswith("dependencies/")}
         before = min(_at(theirs) or view.updated_ms, view.updated_ms) - 1
         yield from _unseen(self._set(view, lost, max(before, 1)))
-        yield from self._sets(view, found, at)
+        yield from self._sets(line, view, found, at)
         said = records.line_text(line.raw)
         if said and not found.stale and _size(said) < _TEXTS_ROOM:
             yield from setting(view, _when(view, found) | {"line_run": self._origin.run}, {"line": said}, at)
@@ -416,27 +439,43 @@ class _Batch:
 
     def _set(self, view: BeadView, members: Mapping[str, Any], at: int | None) -> list[Draft]:
         values = {key: _or_left_out(key, value) for key, value in members.items()}
-        return self._tracker.changes(view, values, at) if values else []
+        return self._tracker.changes(view, values, at, own=()) if values else []
 
-    def _sets(self, view: BeadView, found: Difference, at: int | None) -> Iterator[Draft]:
-        gone = [[label, view.labels[label]] for label in found.labels_removed if label in view.labels]
-        new = [label for label in found.labels_added if one_line(label, 80)]
+    def _sets(self, line: Line, view: BeadView, found: Difference, at: int | None) -> Iterator[Draft]:
+        gone = [(label, view.labels[label]) for label in found.labels_removed if label in view.labels]
+        new = sorted(label for label in found.labels_added if records.is_label(label))
         stated = {"at": at} if at else {}
-        if gone or new:
-            yield Draft("bead.label", {"bead": view.id, "add": sorted(new), "remove": gone, **stated})
+        for add, remove in _cut(new, gone, _LABELS):
+            yield Draft("bead.label", {"bead": view.id, "add": add, "remove": remove, **stated})
         removed = {(kind, self._end(to)) for to, kind in found.dependencies_removed}
         ends = [end for end in self._ends({"dependencies": found.dependencies_added}) if end[1] != view.id]
         added = {(end[0], end[1]) for end in ends}
-        drop = [list(link) for link in view.links if (link[0], self._linked(link[1])) in removed | added]
-        if ends or drop:
-            yield Draft("bead.link", {"bead": view.id, "add": ends, "remove": drop, **stated})
-        yield from (_comment(view.id, one) for one in found.comments_added)
+        drop = [link for link in view.links if (link[0], self._linked(link[1])) in removed | added]
+        for add, remove in _cut(ends, drop, _LINKS):
+            yield Draft("bead.link", {"bead": view.id, "add": add, "remove": remove, **stated})
+        yield from self._said(line, view.id, found.comments_added)
 
     def _linked(self, end: str) -> str:
         return self._end(end.removeprefix("alias:")) if end.startswith("alias:") else end
 
     def _note(self, name: str, what: str, members: Mapping[str, Any]) -> None:
         self._done.changes.append(Change(name, what, members))
+
+
+def _cut(add: Sequence[Any], remove: Iterable[Sequence[Any]], most: int) -> Iterator[tuple[list[Any], list[list[Any]]]]:
+    """Cut additions and removals into what fits one operation each; what is removed goes first."""
+    each = [[*one, [op]] for *one, ops in remove for op in ops]
+    for n in range(0, len(each), _REMOVALS):
+        part = each[n : n + _REMOVALS]
+        merged: dict[tuple[Any, ...], list[str]] = {}
+        for *one, (op,) in part:
+            merged.setdefault(tuple(one), []).append(op)
+        yield [], [[*one, ops] for one, ops in merged.items()]
+    for n in range(0, len(add), most):
+        yield list(add[n : n + most]), []
+
+
+_REMOVALS = 30
 
 
 def _or_left_out(key: str, value: Any) -> Any:
@@ -508,14 +547,15 @@ def _cells(record: Record) -> records.Cells:
     return found
 
 
-def _size(text: str) -> int:
-    # In a body it is a JSON string: quotes and control characters take more than one byte.
-    return len(jsonl.canonical(text))
+def _size(value: Any) -> int:
+    # In a body it is a JSON string: quotes and control characters take more than one byte; so do those of JSON in it.
+    said = jsonl.canonical(value)
+    return len(said if isinstance(value, str) else jsonl.canonical(said.decode(errors="replace")))
 
 
 def _labels(record: Record) -> list[str]:
     said = record.get("labels")
-    return sorted({one for one in said if isinstance(one, str) and one_line(one, 80)}) if isinstance(said, list) else []
+    return sorted({one for one in said if records.is_label(one)}) if isinstance(said, list) else []
 
 
 def _dependencies(record: Record) -> list[Record]:

@@ -373,11 +373,12 @@ class Index:
             self._project(projection, its_own, old, prose)
 
     def _existing(self, touched: Iterable[Entity]) -> set[Entity]:
-        """Return those that have rows to replace; in a first sync hardly any does."""
+        """Return those that have rows to replace, if only of what was ignored; in a first sync hardly any does."""
         found: set[Entity] = set()
         for kind, chosen in _by_kind(touched):
             for listed, parameters in in_chunks(chosen):
-                sql = f"SELECT id FROM entities WHERE kind = :kind AND id IN ({listed})"
+                sql = f"""SELECT id FROM entities WHERE kind = :kind AND id IN ({listed})
+                          UNION SELECT entity FROM ignored WHERE kind = :kind AND entity IN ({listed})"""
                 rows = self.database.query(sql, {**parameters, "kind": kind})
                 found.update(Entity(kind, row[0]) for row in rows)
         return found

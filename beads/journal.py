@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from beads.files import flush, flush_folder
+from beads.files import flush_folder
 from beads.gitobject import GitObject
 
 NAME = "wl-journal"
@@ -81,36 +81,53 @@ class Journal:
         """False where every file must be flushed instead."""
         return bool(self._start)
 
+    @property
+    def mark(self) -> tuple[int, ...]:
+        """What differs after any change of it: another process may have begun anew and come to the same size."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return ()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
     def is_stale(self) -> bool:
         """Say whether it was written before the system was last started."""
-        if not self.size:
+        try:
+            with self.path.open("rb") as handle:
+                start = handle.readline()
+        except FileNotFoundError:
+            # Perhaps settled a moment ago: asking takes no lock.
             return False
-        with self.path.open("rb") as handle:
-            return handle.readline().rstrip(b"\n") != self._start
+        return bool(start) and start.rstrip(b"\n") != self._start
 
     def append(self, objects: Sequence[GitObject], updates: Sequence[RefUpdate]) -> int:
         """Make a write durable; return where it begins, for `take_back`."""
         stored = _Stored([(*one,) for one in objects], [(*one,) for one in updates])
         raw = msgspec.msgpack.encode(stored)
-        new = not self.size
-        with self.path.open("ab") as handle:
-            at = handle.tell()
+        head = b"" if self.size else self._start + b"\n"
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            at = os.fstat(handle).st_size
             try:
-                start = self._start + b"\n" if new else b""
-                size = _FOOT.pack(len(raw))
-                handle.write(start + _HEAD.pack(len(raw), sha256(raw).digest()) + raw + size)
-                flush(handle)
+                _write_all(handle, head + _HEAD.pack(len(raw), sha256(raw).digest()) + raw + _FOOT.pack(len(raw)))
+                os.fsync(handle)
+                if head:
+                    flush_folder(self.path.parent)
             except OSError:
-                # What is only half there would hide what comes behind it.
-                os.truncate(self.path, at)
+                # What is only half there would hide what comes behind it; what is whole would be done later.
+                _cut(handle, at)
                 raise
-        if new:
-            flush_folder(self.path.parent)
+        finally:
+            os.close(handle)
         return at
 
     def take_back(self, at: int) -> None:
-        """Undo an `append`: what it stood for could not be done."""
-        os.truncate(self.path, at)
+        """Undo an `append`, durably: what it stood for could not be done, and was told to nobody."""
+        handle = os.open(self.path, os.O_WRONLY)
+        try:
+            _cut(handle, at)
+        finally:
+            os.close(handle)
 
     def mend(self) -> None:
         """Cut off a torn end, which would hide what comes behind it."""
@@ -158,6 +175,18 @@ class Journal:
         """Forget everything: it stands durably elsewhere."""
         self.path.unlink(missing_ok=True)
         flush_folder(self.path.parent)
+
+
+def _write_all(handle: int, raw: bytes) -> None:
+    # Without a buffer: what a full disk left in one would be written when the file is closed, behind the cut.
+    rest = memoryview(raw)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _cut(handle: int, at: int) -> None:
+    os.ftruncate(handle, at)
+    os.fsync(handle)
 
 
 def _entry(raw: bytes) -> Entry | None:

@@ -36,7 +36,11 @@ class Linking(Writer):
         def make() -> list[Draft]:
             view = self.read.view(self.read.find(bead))
             end = self.end_of(to)
-            remove = [list(link) for link in view.links if link[1] == end and kind in (None, link[0])]
+            there = [link for link in view.links if link[1] == end]
+            kinds = {link[0] for link in there}
+            # Who takes a dependency back means to stay part of the parent, unless that is all there is.
+            meant = {kind} if kind else (kinds - {PARENT} or kinds)
+            remove = [list(link) for link in there if link[0] in meant]
             return [Draft("bead.link", {"bead": view.id, "add": [], "remove": remove})] if remove else []
 
         return bool(self.write(make))
@@ -80,6 +84,12 @@ class Linking(Writer):
                 f"that would be a cycle: {self.read.name_of(to)} is a child of {self.read.name_of(bead)}, "
                 "and blocked parents block their children",
                 "A parent is done when its children are; it needs no dependency on them.",
+            )
+        if kind != PARENT and self.waits_through(bead, to, _PARENTS):
+            raise Refused(
+                f"that would be a cycle: {self.read.name_of(bead)} is part of {self.read.name_of(to)}, "
+                "which is done when its parts are",
+                "A child needs no dependency on its parent.",
             )
         starts = [row[0] for row in self.read.rows(_CHILDREN, {"bead": to})] if kind == WAITS else [to]
         for start in starts:
@@ -130,3 +140,4 @@ _CHILDREN = "SELECT entity FROM links WHERE bead = :bead AND kind = 'parent-chil
 
 
 _IS_PARENT = "SELECT 1 FROM links WHERE entity = :child AND bead = :parent AND kind = 'parent-child'"
+_PARENTS = "SELECT bead FROM links WHERE entity = :bead AND kind = 'parent-child' AND bead IS NOT NULL"

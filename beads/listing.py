@@ -247,7 +247,9 @@ class _Group(NamedTuple):
 
 def _status(query: Query) -> list[str]:
     if query.ready:
-        return ["b.workable = 1", "b.blocked_until <= :now", "b.defer <= :now"]
+        # Whoever holds a bead need not be offered it, and nobody else should be.
+        held = "(b.hold_until IS NULL OR b.hold_until <= :now)"
+        return ["b.workable = 1", "b.blocked_until <= :now", "b.defer <= :now", held]
     if query.ids:
         return ["1 = 1"]
     shown = [] if query.types else [f"b.type NOT IN ({', '.join(repr(t) for t in OWN_TYPES)})"]
@@ -354,7 +356,8 @@ def search(reader: Reader, words: str, query: Query) -> list[Row]:
     """
     terms = re.findall(r"[^\W_]+", words)
     if not terms:
-        raise BadWord("search query is required", 'bd search "words"')
+        problem = "there is no word in it" if words.strip() else "search query is required"
+        raise BadWord(problem, 'bd search "words"')
     ranked = _ranked(reader, " ".join(f'"{term}"*' for term in terms))
     found: list[Row] = rows(reader, replace(query, ids=tuple(named))) if (named := _named(reader, words)) else []
     where, values = _conditions(reader, query)

@@ -97,7 +97,8 @@ def _bead_row(state: Mapping[str, Any], fields: Mapping[str, Any], texts: Mappin
     # In a commons anyone writes beads, with any value under any name; a column has one type.
     status = str(state.get("facet", fields).get("status", OPEN))
     type_ = _text(fields, "type") or state["type"]
-    category = _text(fields, "category") or STATUSES.get(status, UNSPECIFIED)
+    # A category is that of a status of the ledger's own; it may be left over from one.
+    category = STATUSES.get(status) or _text(fields, "category") or UNSPECIFIED
     over = category == DONE or status in CLOSED
     alias, defer = _text(fields, "alias") or "", times.instant(fields.get("defer_until")) or 0
     startable = status in (OPEN, IN_PROGRESS) or (status not in STATUSES and category == ACTIVE)
@@ -205,7 +206,7 @@ def link_facts(note: str) -> Mapping[str, Any]:
         outer = msgspec.json.decode(note) if note else {}
         inner = outer.get("metadata") if isinstance(outer, dict) else None
         facts = msgspec.json.decode(inner) if isinstance(inner, str) else inner
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 
@@ -281,7 +282,10 @@ _SEARCHED = ("title", "description", "design", "acceptance_criteria", "notes")
 
 def _word_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
     texts = {name: prose(op).get(name, "") for name, op in state["prose"] if name in _SEARCHED}
-    rest = "\n".join(texts[name] for name in _SEARCHED[1:] if texts.get(name))
+    said = [prose(op).get("text", "") for op, *_ in state["comments"]]
+    rest = "\n".join(
+        [*(texts.get(name, "") for name in _SEARCHED[1:]), *said, *(label for label, _ in state["labels"])]
+    )
     return {"words": [{"rowid": _row_number(state["id"]), "title": texts.get("title", ""), "rest": rest}]}
 
 

@@ -83,7 +83,7 @@ class Reader:
             if len(fits) == 1:
                 return fits[0][0]
             if fits:
-                raise Ambiguous(given, [f"{shown} ({title[:40]})" for _, shown, title in fits])
+                raise Ambiguous(given, [shown for _, shown, _ in fits])
         raise NotFound(f"no issue found matching {given!r}", "bd list --all shows what there is.")
 
     def _tries(self, given: str) -> Iterable[list[tuple[str, str, str]]]:

@@ -12,7 +12,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from beads.database import Database, Row, in_chunks
 
@@ -42,15 +41,24 @@ AFTER = (
     """UPDATE beads SET (direct, blocked_until) = (SELECT h.direct, h.blocked_until FROM held h
          WHERE h.entity = beads.entity) WHERE entity IN (SELECT entity FROM held)""",
 )
-_AFFECTED = (
+# The other end of a link may be known by an alias only: an id that was unknown, or a spawner's. Whose bead has come to
+# an alias or lost it is looked at anew like a bead that changed; of its parents both the former and the new ones count.
+_LOOSE = (
     "DELETE FROM affected",
     "INSERT INTO affected SELECT entity FROM touched",
-    """INSERT OR IGNORE INTO affected SELECT l.entity FROM touched t CROSS JOIN links l
-       WHERE l.bead = t.entity AND l.kind IN ('blocks', 'conditional-blocks', 'waits-for')""",
     """INSERT OR IGNORE INTO affected SELECT l.entity FROM touched t CROSS JOIN beads b CROSS JOIN links l
        WHERE b.entity = t.entity AND b.alias <> '' AND l.named = b.alias""",
-    """INSERT OR IGNORE INTO former SELECT l.bead FROM touched t CROSS JOIN links l
-       WHERE l.entity = t.entity AND l.kind = 'parent-child' AND l.bead IS NOT NULL""",
+    """INSERT OR IGNORE INTO affected SELECT l.entity FROM touched t CROSS JOIN links l
+       WHERE l.bead = t.entity AND l.named IS NOT NULL""",
+)
+_PARENTS = """INSERT OR IGNORE INTO former SELECT l.bead FROM affected a CROSS JOIN links l
+              WHERE l.entity = a.entity AND l.kind = 'parent-child' AND l.bead IS NOT NULL"""
+_ENDS = """UPDATE links SET bead = (SELECT b.entity FROM beads b
+             WHERE b.alias = links.named ORDER BY b.created, b.entity LIMIT 1)
+           WHERE entity IN (SELECT entity FROM affected) AND named IS NOT NULL"""
+_AFFECTED = (
+    """INSERT OR IGNORE INTO affected SELECT l.entity FROM touched t CROSS JOIN links l
+       WHERE l.bead = t.entity AND l.kind IN ('blocks', 'conditional-blocks', 'waits-for')""",
     """INSERT OR IGNORE INTO affected SELECT w.entity FROM former f CROSS JOIN links w
        WHERE w.bead = f.entity AND w.kind = 'waits-for'""",
 )
@@ -70,27 +78,15 @@ _WAITING = (
        FROM affected a CROSS JOIN links l
        WHERE l.entity = a.entity AND l.kind = 'waits-for' AND l.gate = 'any-children'""",
 )
-# The other end of a link where it is known by an alias only: an id that was unknown, or a spawner's.
-_ENDS = """UPDATE links SET bead = (SELECT b.entity FROM beads b
-             WHERE b.alias = links.named ORDER BY b.created, b.entity LIMIT 1)
-           WHERE entity IN (SELECT entity FROM affected) AND named IS NOT NULL"""
-_CHANGED = """SELECT b.entity, b.direct, b.blocked_until, COALESCE(MAX(w.until), 0), t.entity IS NOT NULL
-              FROM affected a CROSS JOIN beads b LEFT JOIN waiting w ON w.entity = b.entity
-              LEFT JOIN touched t ON t.entity = b.entity WHERE b.entity = a.entity GROUP BY b.entity"""
-
-
+_CHANGED = """SELECT b.entity, b.direct, COALESCE(MAX(w.until), 0) FROM affected a CROSS JOIN beads b
+              LEFT JOIN waiting w ON w.entity = b.entity WHERE b.entity = a.entity GROUP BY b.entity"""
+_ORPHANS = """SELECT l.entity FROM touched t CROSS JOIN links l WHERE l.bead = t.entity AND l.kind = 'parent-child'
+              AND NOT EXISTS (SELECT 1 FROM beads b WHERE b.entity = t.entity)"""
+"""Children of beads that are gone: nobody else would tell them."""
 _WITH_PARENTS = """SELECT b.entity, b.direct, b.blocked_until, p.entity, COALESCE(p.blocked_until, 0) FROM beads b
                    LEFT JOIN links l ON l.entity = b.entity AND l.kind = 'parent-child'
                    LEFT JOIN beads p ON p.entity = l.bead WHERE b.entity IN ({})"""
 _CHILDREN = "SELECT entity FROM links WHERE kind = 'parent-child' AND bead IN ({})"
-
-
-class _Changed(NamedTuple):
-    entity: str
-    direct: int
-    blocked_until: int
-    new_direct: int
-    touched: int
 
 
 def derive(database: Database) -> None:
@@ -98,15 +94,15 @@ def derive(database: Database) -> None:
 
     The table `former` holds the parents that they had before (`BEFORE`).
     """
-    for statement in (*_AFFECTED, _ENDS, *_WAITING):
+    for statement in (*_LOOSE, _PARENTS):
         database.run(statement)
-    changed = [_Changed(*row) for row in database.query(_CHANGED)]
-    moved = [each for each in changed if each.direct != each.new_direct]
-    database.run_many(
-        "UPDATE beads SET direct = :direct WHERE entity = :id",
-        [{"direct": each.new_direct, "id": each.entity} for each in moved],
-    )
-    seeds = {each.entity for each in moved} | {each.entity for each in changed if each.touched}
+    seeds = {row[0] for row in database.query("SELECT entity FROM affected")}
+    for statement in (_ENDS, _PARENTS, *_AFFECTED, *_WAITING):
+        database.run(statement)
+    moved = [{"id": bead, "direct": direct} for bead, before, direct in database.query(_CHANGED) if direct != before]
+    database.run_many("UPDATE beads SET direct = :direct WHERE entity = :id", moved)
+    seeds.update(str(each["id"]) for each in moved)
+    seeds.update(row[0] for row in database.query(_ORPHANS))
     _hand_down(database, seeds)
 
 

@@ -18,7 +18,8 @@ from beads import times
 from beads.fields import TEXT_LENGTH, Value
 from beads.members import KEYS
 from beads.projection import Prose
-from beads.vocabulary import DEFAULT_PRIORITY, DEFAULT_TYPE, OPEN
+from beads.rules import one_line
+from beads.vocabulary import DEFAULT_PRIORITY, DEFAULT_TYPE, OPEN, OWN_TYPES
 from stamps import encoding
 
 Record: TypeAlias = dict[str, Any]
@@ -44,7 +45,9 @@ FIELD_OF = {"issue_type": "type"}
 _MEMBER_OF = {name: member for member, name in FIELD_OF.items()}
 LEFT_OUT: Mapping[str, Any] = {"status": OPEN, "priority": 0, "issue_type": DEFAULT_TYPE}
 """What a line says that leaves a member out; the most urgent priority, for early tools left out every zero."""
+TYPE_LENGTH, LABEL_LENGTH, KIND_LENGTH = 40, 80, 40
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+_MADE = frozenset(("created_at", "updated_at"))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,57}")
 _RANK = {name: n for n, name in enumerate(KEYS)}
 
@@ -67,7 +70,8 @@ def cells(members: Mapping[str, Any]) -> Cells:
 
 def _put(found: Cells, name: str, value: Any) -> None:
     kind = SCALARS.get(name)
-    if kind is not None and (value is None or (type(value) is kind and _is_short(value))):
+    fits = value is None or (type(value) is kind and _is_short(value))
+    if kind is not None and fits and (name != "issue_type" or _is_type(value)):
         found.fields[FIELD_OF.get(name, name)] = value
     elif name in TEXTS and isinstance(value, str):
         found.texts[name] = value
@@ -75,6 +79,21 @@ def _put(found: Cells, name: str, value: Any) -> None:
         found.texts[name] = "" if value is None else _json(value)
     else:
         found.texts[odd_name(name)] = _json(value)
+
+
+def _is_type(value: Any) -> bool:
+    """Say whether a bead can be of a type: not of those that the ledger keeps about itself, or that others make."""
+    return value is None or (one_line(value, TYPE_LENGTH) and value not in (*OWN_TYPES, "wanted"))
+
+
+def leave_other_forms(found: Cells, members: Mapping[str, Any], view: "BeadView") -> None:
+    """Let a member that was an odd value, and is a field now, be no text any more, and the other way round."""
+    for name in members:
+        odd, plain = odd_name(name), FIELD_OF.get(name, name)
+        if odd in found.texts and name in SCALARS and view.fields.get(plain) is not None:
+            found.fields[plain] = None
+        elif odd not in found.texts and odd in view.texts:
+            found.texts[odd] = ""
 
 
 def _is_short(value: Any) -> bool:
@@ -91,7 +110,11 @@ def odd_name(name: str) -> str:
 def _member(text: str) -> str | None:
     """Return the member that a text stands for; None where it stands for none."""
     if text.startswith("xh_"):
-        return bytes.fromhex(text[3:]).decode(errors="surrogatepass")
+        try:
+            return bytes.fromhex(text[3:]).decode(errors="surrogatepass")
+        except ValueError:
+            # A stranger's, who may call a text what he likes.
+            return None
     if text.startswith("x_"):
         return text[2:]
     return text if text in TEXTS or text in JSON_TEXTS else None
@@ -120,7 +143,17 @@ _BASE64 = "base64:"
 
 def nfc(value: Any) -> Any:
     """Return a value as it is after it was written: texts in Unicode's form C."""
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) and not value.isascii() else value
+    return unicodedata.normalize("NFC", whole(value)) if isinstance(value, str) and not value.isascii() else value
+
+
+def whole(value: Any) -> Any:
+    """Return a value without halves of surrogate pairs, which nothing can be written with."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        # Names are kept in hexadecimal where they are odd.
+        return {name: whole(one) for name, one in value.items()}
+    return [whole(one) for one in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -202,6 +235,9 @@ def record(bead: BeadView, name_of: NameOf, base: Mapping[str, Any] | None = Non
         if name in fresh or _is_nothing(value)
     }
     new = {name: value for name, value in fresh.items() if name not in base and LEFT_OUT.get(name) != value}
+    if new.keys() <= _MADE and kept == base:
+        # It did not say when; nor does that make it another line.
+        return kept
     return kept | {name: new[name] for name in sorted(new, key=_rank)}
 
 
@@ -219,7 +255,7 @@ def _same(name: str, value: Any, fresh: Mapping[str, Any]) -> bool:
         return _is_nothing(value)
     now = fresh[name]
     if name == "labels":
-        return isinstance(value, list) and sorted(map(str, value)) == sorted(now)
+        return value == now or (isinstance(value, list) and sorted({str(nfc(one)) for one in value}) == sorted(now))
     return bool(value == now) or bool(nfc(value) == now)
 
 
@@ -235,17 +271,45 @@ def _members(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> Record
         if known is not None:
             found[known] = text if known in TEXTS and known == name else _parsed(text)
     found |= _times(bead)
-    if bead.labels:
-        found["labels"] = sorted(bead.labels)
-    links = _dependencies(bead, name_of, base)
-    said = _comments(bead, name_of, base)
-    return found | ({"dependencies": links} if links else {}) | ({"comments": said} if said else {})
+    sets = {
+        "labels": sorted(bead.labels) + _unfit(base, "labels", is_label),
+        "dependencies": _dependencies(bead, name_of, base),
+        "comments": _comments(bead, name_of, base),
+    }
+    return found | {name: its or base.get(name) for name, its in sets.items() if its or _is_odd(base.get(name))}
+
+
+def is_label(value: Any) -> bool:
+    """Say whether a value can be a label here."""
+    return isinstance(value, str) and one_line(whole(value), LABEL_LENGTH)
+
+
+def is_dependency(value: Any) -> bool:
+    """Say whether a value can be a link here."""
+    if not isinstance(value, dict):
+        return False
+    kind, to = dependency_key(value)
+    return one_line(kind, KIND_LENGTH) and one_line(f"alias:{to}") and to != str(value.get("issue_id"))
+
+
+def _is_comment(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value.get("text"))
+
+
+def _unfit(base: Mapping[str, Any], name: str, fits: Callable[[Any], bool]) -> list[Any]:
+    """Return what of a set can be nothing here: it stays in the line that it came in by."""
+    value = base.get(name)
+    return [one for one in value if not fits(one)] if isinstance(value, list) else []
+
+
+def _is_odd(value: Any) -> bool:
+    return not isinstance(value, list) and not _is_nothing(value)
 
 
 def _parsed(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return text
 
 
@@ -260,10 +324,11 @@ def _times(bead: BeadView) -> dict[str, str]:
 
 
 def _dependencies(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> list[Record]:
-    before = {dependency_key(one): one for one in _objects(base.get("dependencies"))}
     now = {(kind, name_of(to)): (to, note, ops) for kind, to, note, ops in bead.links}
-    kept = [one for key, one in before.items() if key in now]
-    new = sorted(now.keys() - before.keys())
+    before = base.get("dependencies")
+    said = before if isinstance(before, list) else []
+    kept = [one for one in said if not is_dependency(one) or dependency_key(one) in now]
+    new = sorted(now.keys() - {dependency_key(one) for one in _objects(said)})
     return kept + [_dependency(bead, name_of, *key, now[key][1]) for key in new]
 
 
@@ -279,10 +344,13 @@ def _dependency(bead: BeadView, name_of: NameOf, kind: str, to: str, note: str) 
 
 
 def _comments(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> list[Record]:
-    before = {comment_key(one): one for one in _objects(base.get("comments"))}
+    came = base.get("comments")
+    before = came if isinstance(came, list) else []
+    keys = {comment_key(one) for one in _objects(before)}
     said = [comment(bead.prose(op), name_of(bead.id), op, actor, ms) for op, actor, ms in bead.comments]
     now = {comment_key(one): one for one in said if one["text"]}
-    return [one for key, one in before.items() if key in now] + [one for key, one in now.items() if key not in before]
+    kept = [one for one in before if not _is_comment(one) or comment_key(one) in now]
+    return kept + [one for key, one in now.items() if key not in keys]
 
 
 def comment(texts: Mapping[str, str], bead: str, op: str, actor: str, ms: int) -> Record:

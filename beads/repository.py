@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dulwich.object_format import SHA1
@@ -36,6 +36,11 @@ LOOSE_BEFORE_PACKING = 2000
 PACKS_BEFORE_PACKING = 50
 SUPERSEDED_KEPT = "1.hour.ago"
 """A replaced tail stays readable so that a reader who has just seen its name can still fetch it."""
+PURGE = "wl-purge"
+"""A file that is there while words which were taken back may still lie in what no reference reaches."""
+PACKING = "wl-pack.lock"
+_FLUSHING = "-c core.fsync=all"
+"""Without it git flushes neither references nor what it takes out of a pack, which is all that is left of it."""
 _KINDS = {1: COMMIT, 2: TREE, 3: BLOB}
 _NUMBERS = {kind: number for number, kind in _KINDS.items()}
 _REPAIR = "Run: wl doctor --fix"
@@ -67,7 +72,7 @@ class Repository:
         self._objects = DiskObjectStore(str(path / "objects"))
         self._refs = DiskRefsContainer(str(path))
         self._journal = Journal(path, start_of_system())
-        self._settled_to = 0
+        self._done_to: tuple[int, ...] = ()
         self._recent: dict[str, tuple[str, bytes]] = {}
         if self._journal.is_stale():
             with self.lock():
@@ -85,7 +90,11 @@ class Repository:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep every other writer out, in this process and in others."""
+        """Keep every other writer out, in this process and in others.
+
+        Raises:
+            StoreError: What was left half done cannot be finished: the disk refuses.
+        """
         with (self.path / "wl.lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             self._recover()
@@ -93,19 +102,27 @@ class Repository:
 
     def _recover(self) -> None:
         """Finish what a killed process left half done, or a machine that went down."""
-        size = self._journal.size
-        if size in (0, self._settled_to):
-            return
+        if self._journal.mark != self._done_to:
+            try:
+                self._finish()
+            except OSError as error:
+                raise _refused(self.path, error) from error
+            self._done_to = self._journal.mark
+        if (self.path / PURGE).exists():
+            # Words that were taken back stay on this disk until that is possible; writing goes on.
+            with suppress(StoreError):
+                self._purge()
+
+    def _finish(self) -> None:
         if self._journal.is_stale():
             self.settle()
-            return
-        last = self._journal.last()
-        if last is None:
-            self._journal.mend()
-        elif any(self.ref(update.name) != update.new for update in last.updates):
-            self._renew_generation()
-            self._apply(last)
-        self._settled_to = self._journal.size
+        elif self._journal.size:
+            last = self._journal.last()
+            if last is None:
+                self._journal.mend()
+            elif any(self.ref(update.name) != update.new for update in last.updates):
+                self._renew_generation()
+                self._apply(last)
 
     def settle(self) -> None:
         """Make durable by themselves all the files that the journal stands for, and forget it. Needs the lock.
@@ -134,9 +151,17 @@ class Repository:
         self._renew_generation(durable=True)
         for name, new in final.items():
             self._set(name, new, durable=True)
+        for folder in self._folders_of(final):
+            # Those that the journal stood for were made without a flush.
+            flush_folder(folder)
         self._journal.clear()
         self._recent.clear()
-        self._settled_to = 0
+        self._done_to = ()
+
+    def _folders_of(self, names: Iterable[str]) -> list[Path]:
+        """Return the folders that references lie in, and those above them, the topmost first."""
+        found = {folder for name in names for folder in (self.path / name).parents if folder.is_relative_to(self.path)}
+        return sorted(folder for folder in found if folder.is_dir())
 
     def close(self) -> None:
         """Give the open packs back."""
@@ -260,12 +285,26 @@ class Repository:
         try:
             self._renew_generation()
             self._apply(Entry(small, list(moves)))
-        except OSError:
-            self._journal.take_back(at)
+        except OSError as error:
+            self._take_back(at, moves, error)
             raise
-        self._settled_to = self._journal.size
-        if self._settled_to > SETTLE_AT:
-            self.settle()
+        if self._journal.size > SETTLE_AT:
+            # The write stands in any case, and the journal for it: the next one tries again.
+            with suppress(StoreError):
+                self.settle()
+        self._done_to = self._journal.mark
+
+    def _take_back(self, at: int, moves: Sequence[RefUpdate], why: OSError) -> None:
+        """Undo what of a write was done before the disk refused the rest."""
+        try:
+            for name, old, _ in reversed(moves):
+                if self.ref(name) != old:
+                    # Durably: what the journal says of it may be settled long since.
+                    self._set(name, old, durable=True)
+            self._journal.take_back(at)
+        except OSError:
+            hint = "Do not repeat it: it is finished once the disk allows."
+            raise StoreError(f"it is written, but only half done: {why.strerror}", hint) from why
 
     def _apply(self, entry: Entry) -> None:
         _put_loose(self.path / "objects", entry.objects, durable=False)
@@ -285,6 +324,28 @@ class Repository:
                 os.fsync(handle)
         finally:
             os.close(handle)
+
+    def write_and_purge(self, objects: Sequence[GitObject], updates: Iterable[RefUpdate]) -> None:
+        """Write, then drop whatever no reference reaches any more, and the journal: nothing taken back may stay.
+
+        A process killed in between leaves a mark; whoever next holds the lock drops it.
+        """
+        try:
+            write_file(self.path / PURGE, b"")
+        except OSError as error:
+            raise _refused(self.path, error) from error
+        self.write(objects, updates)
+        self._purge()
+
+    def _purge(self) -> None:
+        self.pack(keep_superseded=False)
+        try:
+            # It holds the words, too; all that counts is in the pack now.
+            self.forget_journal()
+            (self.path / PURGE).unlink(missing_ok=True)
+            flush_folder(self.path)
+        except OSError as error:
+            raise _refused(self.path, error) from error
 
     def publish(self, objects: Sequence[GitObject], name: str, new: str) -> None:
         """Point a reference outside the protocol (a local view) at new objects; the generation stays."""
@@ -358,25 +419,30 @@ class Repository:
             StoreError: git could not.
         """
         since = SUPERSEDED_KEPT if keep_superseded else "now"
-        self._git("repack", "-A", "-d", "-q", f"--unpack-unreachable={since}")
-        self._git("prune", f"--expire={since}")
+        with (self.path / PACKING).open("a") as handle:
+            # One that began before would bring back what this one is to drop.
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            self._git("repack", "-A", "-d", "-q", f"--unpack-unreachable={since}")
+            self._git("prune", f"--expire={since}")
 
     def pack_apart(self) -> None:
         """Do the same in a process of its own that nobody waits for; killed at any point, it does no harm."""
-        git = f"git --git-dir={shlex.quote(str(self.path))}"
+        git = f"git {_FLUSHING} --git-dir={shlex.quote(str(self.path))}"
         steps = (
             f"{git} repack -A -d -q --unpack-unreachable={SUPERSEDED_KEPT} && {git} prune --expire={SUPERSEDED_KEPT}"
         )
         nothing = subprocess.DEVNULL
-        subprocess.Popen(
-            ["sh", "-c", steps], stdin=nothing, stdout=nothing, stderr=nothing, env=git_environment(),
-            start_new_session=True,
-        )  # fmt: skip
+        with (self.path / PACKING).open("a") as handle, suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its copy of the handle keeps the lock until it has ended.
+            subprocess.Popen(
+                ["sh", "-c", steps], stdin=nothing, stdout=nothing, stderr=nothing, env=git_environment(),
+                start_new_session=True, pass_fds=(handle.fileno(),),
+            )  # fmt: skip
 
     def _git(self, *arguments: str) -> None:
-        done = subprocess.run(
-            ["git", f"--git-dir={self.path}", *arguments], capture_output=True, check=False, env=git_environment()
-        )
+        command = ["git", *_FLUSHING.split(), f"--git-dir={self.path}", *arguments]
+        done = subprocess.run(command, capture_output=True, check=False, env=git_environment())
         if done.returncode:
             raise StoreError(f"git {arguments[0]} failed: {done.stderr.decode(errors='replace').strip()[-300:]}")
 
@@ -402,10 +468,8 @@ def _put_loose(folder: Path, objects: Iterable[GitObject], *, durable: bool) -> 
         for obj in objects:
             path = folder / obj.id[:2] / obj.id[2:]
             touched.add(path.parent)
-            if path.exists():
-                # Touched, so that pruning by age does not take it from under the reference about to name it.
-                os.utime(path)
-                continue
+            # Anew even where it is: the one there may be old enough to be pruned, or what a machine that went down left
+            # of a write that was taken back.
             # git prunes files of this name that a killed process left.
             made.append((folder / f"tmp_obj_{secrets.token_hex(8)}", path))
             with made[-1][0].open("xb") as handle:
@@ -413,14 +477,28 @@ def _put_loose(folder: Path, objects: Iterable[GitObject], *, durable: bool) -> 
                 if durable:
                     flush(handle)
         for making, path in made:
-            make_folder(path.parent, durable=durable)
-            making.replace(path)
+            _into_folder(making, path, durable=durable)
     except OSError:
         for making, _ in made:
             making.unlink(missing_ok=True)
         raise
     for each in touched if durable else ():
         flush_folder(each)
+
+
+def _into_folder(making: Path, path: Path, *, durable: bool) -> None:
+    """Give a file its name in a folder that git removes, beside us, whenever it is empty."""
+    for _ in range(_TRIES):
+        make_folder(path.parent, durable=durable)
+        try:
+            making.replace(path)
+            return
+        except FileNotFoundError as error:
+            gone = error
+    raise gone
+
+
+_TRIES = 3
 
 
 def _unpacked(obj: GitObject) -> UnpackedObject:

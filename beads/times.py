@@ -47,11 +47,14 @@ _STEPS = {"m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2592000,
 _DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1, "next week": 7}
 
 
-def when(said: str, now_ms: int) -> int:
+def when(said: str, now_ms: int, *, back: bool = False) -> int:
     """Read what people say of a point of time: a date, RFC 3339, `2d`, `+6h`, `3d ago`, `tomorrow`.
 
+    Args:
+        back: A bare span lies behind; else it lies ahead.
+
     Returns:
-        Milliseconds since 1970; a bare span lies ahead.
+        Milliseconds since 1970.
 
     Raises:
         ValueError: It says none.
@@ -66,7 +69,8 @@ def when(said: str, now_ms: int) -> int:
     span = _SPAN.fullmatch(words.removeprefix("-"))
     if span is not None:
         step = int(span[1]) * _STEPS[span[2]] * 1000
-        return now_ms - step if words.startswith("-") else now_ms + step
+        behind = words.startswith("-") or (back and not words.startswith("+"))
+        return now_ms - step if behind else now_ms + step
     found = instant(said.strip()) or instant(f"{said.strip()}T00:00:00Z")
     if found is None:
         raise ValueError(said)

@@ -48,6 +48,8 @@ class Tracker(Ending):
             view = self._alive(bead)
             self.check_fence(view, fence)
             news = self.checked(members)
+            if news.keys() & {"status", "assignee"}:
+                self.check_hold(view, force=force)
             if news.get("status") == CLOSED and view.status != CLOSED:
                 self._guard_close(view, force=force)
             if notes:

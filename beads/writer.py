@@ -1,6 +1,6 @@
 """What all verbs on beads write with."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from beads import record as records
@@ -15,6 +15,7 @@ from beads.setting import setting
 from beads.vocabulary import TOMBSTONE
 
 TITLE_BYTES = 500
+OWN_FIELDS = ("category", "outcome")
 
 
 class Writer:
@@ -96,13 +97,18 @@ class Writer:
             raise Refused(f"{name} was deleted", f"bd restore {name} brings it back.")
         return view
 
-    def changes(self, view: BeadView, members: Mapping[str, Any], at: int | None = None) -> list[Draft]:
-        """Return the drafts that give members of a bead new values; nothing for those that it has already."""
-        found = records.cells({name: value for name, value in members.items() if name not in ("category", "outcome")})
+    def changes(
+        self, view: BeadView, members: Mapping[str, Any], at: int | None = None, own: Collection[str] = OWN_FIELDS
+    ) -> list[Draft]:
+        """Return the drafts that give members of a bead new values; nothing for those that it has already.
+
+        Args:
+            own: Names that are fields of the ledger's own here; in a file they are unknown members.
+        """
+        found = records.cells({name: value for name, value in members.items() if name not in own})
+        found.fields.update({name: value for name, value in members.items() if name in own})
+        records.leave_other_forms(found, members, view)
         news = {name: value for name, value in found.fields.items() if view.fields.get(name) != value}
-        for name in ("category", "outcome"):
-            if name in members and view.fields.get(name) != members[name]:
-                news[name] = members[name]
         texts = {name: text for name, text in found.texts.items() if view.texts.get(name, "") != records.nfc(text)}
         return setting(view, news, texts, at)
 

@@ -44,6 +44,9 @@ def find(home: Home, environment: Mapping[str, str] | None = None, start: Path |
         named = _redirected(folder)
         if (named / FILE).is_file():
             return read(named)
+        if given or named != folder:
+            hint = "BEADS_DIR and .beads/redirect name a folder that bd init made."
+            raise BadConfig(f"{named} holds no {FILE}", hint)
     own = home.ledger_id()
     return None if own is None else Place(own, None)
 
@@ -84,6 +87,12 @@ def common_dir(git: Path) -> Path | None:
     own = (git.parent / said.removeprefix("gitdir:").strip()).resolve()
     pointer = own / "commondir"
     return (own / pointer.read_text().strip()).resolve() if pointer.is_file() else own
+
+
+def in_repository() -> bool:
+    """Say whether the working folder is in a git repository."""
+    here = Path.cwd()
+    return any((folder / ".git").exists() for folder in (here, *here.parents))
 
 
 def top(start: Path) -> Path:

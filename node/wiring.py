@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from beads import files, genesis, ids
 from beads.database import Sqlite
 from beads.index import Index
+from beads.journal import Journal, start_of_system
 from beads.ledger import Author, Ledger, author_of
 from beads.limits import Patience
 from beads.projection import BEADS, SEARCH
@@ -102,7 +103,9 @@ def open_index(home: Home, commons: str) -> Index:
     path = folder / "index.sqlite"
     if path.is_file():
         index = Index(Sqlite(path), commons, founding, BOARD, PROJECTIONS, _no_new_logs)
-        if index.generation() == generation(home, commons):
+        # After a restart of the system the token may be older than what was written: the journal tells.
+        stale = Journal(folder / "repo.git", start_of_system()).is_stale()
+        if not stale and index.generation() == generation(home, commons):
             return index
         index.database.close()
     return open_ledger(home, commons).index
@@ -111,6 +114,15 @@ def open_index(home: Home, commons: str) -> Index:
 def replace_file(path: Path, raw: bytes) -> None:
     """Replace a file durably: it is there whole, as it was or as it is."""
     files.write_file(path, raw)
+
+
+def git_user() -> str:
+    """Return the name that the user has given to git, or ""."""
+    # Start-up time: asked only where the system does not say who is there.
+    import subprocess  # noqa: PLC0415
+
+    done = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def git_environment() -> dict[str, str]:

@@ -70,7 +70,13 @@ SECTIONS = {
 }  # fmt: skip
 
 
-@click.group(cls=LazyGroup, verbs=VERBS, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
+SAID = {"done": "close", "status": "stats", "info": "where", "comment": "comments", "ls": "list", "rm": "delete"}
+"""What else people call the verbs."""
+
+
+@click.group(
+    cls=LazyGroup, verbs=VERBS, sections=SECTIONS, said=SAID, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--directory", "-C", metavar="PATH", help="Work as if in this folder.")
 @click.option("--actor", metavar="NAME", help="Who acts; else BEADS_ACTOR, BD_ACTOR or GT_AGENT, else you.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON; every verb takes it, too.")

@@ -42,6 +42,9 @@ def init(desk: Desk, prefix: str | None, ledger: str | None, peers: tuple[str, .
     known = _known(home, top)
     ensure_identity(home, desk.output)
     if known is not None:
+        if prefix not in (None, known.prefix) or ledger:
+            raise Usage("this repository has a ledger already", "bd where shows it; .beads/ledger.toml names it.")
+        _more_peers(home, folder, known, (*peers, *((source,) if source else ())))
         if not (home.commons_folder(known.ledger) / "repo.git").is_dir():
             _fetch(home, known.ledger, source or next(iter(known.peers), None), known.peers)
         _say_init(desk, known, top, again=True)
@@ -66,6 +69,15 @@ def _known(home: Home, top: Path) -> Place | None:
     if found is None or found.folder is None:
         return None
     return found if found.folder == top / ".beads" or (top / ".git").exists() else None
+
+
+def _more_peers(home: Home, folder: Path, known: Place, peers: Sequence[str]) -> None:
+    """Share a ledger through more repositories."""
+    new = [peer for peer in peers if peer not in known.peers]
+    for peer in new:
+        home.add_peer(known.ledger, Peer(peer))
+    if new:
+        ledgers.write(folder, known._replace(peers=(*known.peers, *new)))
 
 
 def _prefix_of(top: Path) -> str:

@@ -32,7 +32,7 @@ def who() -> str:
     for name in ("BEADS_ACTOR", "BD_ACTOR", "GT_AGENT"):
         if os.environ.get(name):
             return os.environ[name]
-    return os.environ.get("USER") or os.environ.get("LOGNAME") or "me"
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or wiring.git_user() or "me"
 
 
 def _agent() -> str | None:
@@ -84,6 +84,8 @@ class Desk:
 
         ensure_identity(self.home, self.output)
         place = ledgers.find(self.home)
+        if (place is None or place.folder is None) and ledgers.in_repository():
+            self.output.note("No ledger of this repository: this goes to your own. (bd init makes one here.)")
         ledger_id = townhall.private_ledger(self.home) if place is None else self._present(place)
         ledger = wiring.open_ledger(self.home, ledger_id)
         prefix = "bd" if place is None else place.prefix
@@ -182,7 +184,7 @@ def export_file(
     return raw.count(b"\n")
 
 
-def moment(said: str | None, option: str) -> int | None:
+def moment(said: str | None, option: str, *, back: bool = False) -> int | None:
     """Read an option that is a point of time.
 
     Raises:
@@ -191,9 +193,10 @@ def moment(said: str | None, option: str) -> int | None:
     if said is None:
         return None
     try:
-        return times.when(said, wiring.now_ms())
+        return times.when(said, wiring.now_ms(), back=back)
     except ValueError:
-        raise BadWord(f"invalid {option} format {said!r}", "2026-12-24, an RFC 3339 time, +6h, 2d, tomorrow.") from None
+        spans = "6h ago, 2d (ago), yesterday" if back else "+6h, 2d, tomorrow"
+        raise BadWord(f"invalid {option} format {said!r}", f"2026-12-24, an RFC 3339 time, {spans}.") from None
 
 
 def listed(text: Sequence[str]) -> tuple[str, ...]:

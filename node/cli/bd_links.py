@@ -193,9 +193,10 @@ class _Comments(Verbs):
     """`bd comments ID` lists them, too: that is how it is mostly said."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Take an id for `list ID`."""
+        """Take `ID` for `list ID`, and `ID TEXT` for `add ID TEXT`."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            args = ["list", *args]
+            said = [one for one in args[1:] if not one.startswith("-")]
+            args = ["add" if said else "list", *args]
         return super().resolve_command(ctx, args)
 
 

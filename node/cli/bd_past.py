@@ -43,7 +43,7 @@ def history(desk: Desk, bead: str, limit: int) -> None:
 @click.option("--status", "-s", help="Only of this status at that time.")
 def as_of(desk: Desk, when: str, bead: str | None, status: str | None) -> None:
     """A bead, or the ledger, as it stood at a moment."""
-    at = moment(when, "WHEN")
+    at = moment(when, "WHEN", back=True)
     assert at is not None
     with desk.reading() as reader:
         status = None if status is None else listing.status(reader, status)

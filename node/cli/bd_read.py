@@ -61,7 +61,7 @@ _MOMENTS = ("created_after", "created_before", "updated_after", "updated_before"
 
 def query_of(given: Mapping[str, Any], **more: Any) -> Query:
     """Read the options that choose beads."""
-    moments: dict[str, Any] = {name: moment(given[name], f"--{name.replace('_', '-')}") for name in _MOMENTS}
+    moments: dict[str, Any] = {name: moment(given[name], f"--{name.replace('_', '-')}", back=True) for name in _MOMENTS}
     priorities: dict[str, Any] = {
         name: None if given[name] is None else vocabulary.priority(given[name])
         for name in ("priority", "priority_min", "priority_max")
@@ -293,7 +293,7 @@ def show(
 ) -> None:
     """One bead, or several, whole."""
     with desk.reading() as reader:
-        at = moment(moment_, "--as-of")
+        at = moment(moment_, "--as-of", back=True)
         chosen = _shown(desk, reader, beads)
         if desk.output.json:
             found = [_cut(_chosen(_whole(reader, bead, at), fields), max_text) for bead in chosen]

@@ -216,7 +216,7 @@ def update(
                 warn_of_parent(tracker.read, parent)
             desk.touched(tracker, one)
             done.append(one)
-        _changed(desk, tracker, done, "✓ Updated issue: {id}")
+        _changed(desk, tracker, done, "✓ Updated issue: {id}", claimed=claim)
 
 
 def _changed_metadata(given: Sequence[str], gone: Sequence[str]) -> dict[str, Any] | None:
@@ -228,9 +228,16 @@ def _changed_metadata(given: Sequence[str], gone: Sequence[str]) -> dict[str, An
     return {key: value for key, _, value in pairs} | dict.fromkeys(gone)
 
 
-def _changed(desk: Desk, tracker: Tracker, beads: Sequence[str], text: str) -> None:
+def _changed(desk: Desk, tracker: Tracker, beads: Sequence[str], text: str, *, claimed: bool = False) -> None:
     records = [_with_claim(tracker, bead) for bead in beads]
-    desk.array(records, [text.format(**record) for record in records])
+    desk.array(records, [text.format(**record) + (_held(record) if claimed else "") for record in records])
+
+
+def _held(record: Mapping[str, Any]) -> str:
+    """Tell a new holder until when, and by which number."""
+    claim = record["claim"]
+    until = f" until {claim['until']}" if claim["until"] else ""
+    return f"\n  Yours{until} (fence {claim['fence']})"
 
 
 def _with_claim(tracker: Tracker, bead: str) -> dict[str, Any]:
@@ -257,7 +264,7 @@ def claim_first(desk: Desk, asked: Query) -> None:
                 # Another agent was quicker: the next one will do.
                 continue
             desk.touched(tracker, row.id)
-            _changed(desk, tracker, [row.id], "✓ Claimed {id}: {title}")
+            _changed(desk, tracker, [row.id], "✓ Claimed {id}: {title}", claimed=True)
             return
         raise ConflictError("nothing is ready that nobody has", "bd ready --explain tells what is in the way.")
 

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import update_wrapper
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -14,10 +15,10 @@ from typing import Any, NoReturn
 import click
 
 from beads.errors import DamagedIndex
-from node.errors import KNOWN, REFUSED, classify, hint_of
+from node.errors import KNOWN, REFUSED, USAGE, classify, hint_of
 
 SCHEMA_VERSION = 1
-NO_SECTIONS: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class LazyGroup(click.Group):
@@ -26,14 +27,16 @@ class LazyGroup(click.Group):
     Args:
         verbs: Verb → (module, attribute, one-line help). The help stands here so that `--help` imports nothing.
         sections: Heading → the first verb under it, in the order of the verbs; none for one list.
+        said: Other words → the verbs that they mean.
     """
 
     def __init__(
-        self, *args: Any, verbs: Mapping[str, tuple[str, str, str]], sections: Mapping[str, str] = NO_SECTIONS,
-        **kwargs: Any,
+        self, *args: Any, verbs: Mapping[str, tuple[str, str, str]], sections: Mapping[str, str] = NOTHING,
+        said: Mapping[str, str] = NOTHING, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)
         self._verbs = verbs
+        self._said = said
         self._headings = {verb: heading for heading, verb in sections.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -47,6 +50,15 @@ class LazyGroup(click.Group):
         module, attribute, _ = self._verbs[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find a verb by its name or another that people say; suggest one for what is none."""
+        given = args[0] if args else ""
+        name = self._said.get(given, given)
+        if given and not given.startswith("-") and name not in self._verbs:
+            near = get_close_matches(given, self._verbs, 1, 0.6)
+            raise click.UsageError(f"No such command {given!r}." + (f" Did you mean {near[0]}?" if near else ""), ctx)
+        return super().resolve_command(ctx, [name, *args[1:]] if args else args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs with their help."""
@@ -137,6 +149,12 @@ def main(group: click.Group, program: str) -> NoReturn:
         code = _run(group, program)
     except click.exceptions.Abort:
         sys.exit(130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(error.exit_code)
+    except UnicodeError:
+        _say({"code": "usage", "message": "a text is not UTF-8", "hint": "Write it, or save the file, as UTF-8."})
+        sys.exit(USAGE)
     except click.ClickException as error:
         _say({"code": "usage", "message": error.format_message(), "hint": _usage_hint(error, program)})
         sys.exit(error.exit_code)

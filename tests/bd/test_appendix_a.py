@@ -24,7 +24,8 @@ def test_init_says_that_it_was_initialized_and_makes_no_jsonl(bd: Bd) -> None:
 
 def test_init_again_changes_nothing(bd: Bd) -> None:
     before = (bd.cwd / ".beads" / "ledger.toml").read_bytes()
-    assert "initialized successfully" in bd.ok("init", "--prefix", "other").out
+    assert "initialized successfully" in bd.ok("init").out
+    bd.fails(USAGE, "has a ledger already", "init", "--prefix", "other")
     assert (bd.cwd / ".beads" / "ledger.toml").read_bytes() == before
 
 

@@ -263,7 +263,7 @@ def test_init_in_a_linked_worktree_or_a_subfolder_founds_no_second_ledger(
     here = bd.at(project)
     made = here.json("init", "--prefix", "proj")["ledger"]
     for place in (tmp_path / "linked", project / "src", tmp_path / "linked" / "src"):
-        assert bd.at(place).json("init", "--prefix", "other")["ledger"] == made
+        assert bd.at(place).json("init")["ledger"] == made
         assert not (place / ".beads").exists()
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from beads.database import Sqlite
 from beads.ledger import Draft, Ledger
@@ -89,6 +90,11 @@ def erase(folder: Path) -> None:
     with_ledger(folder, lambda ledger: ledger.erase(ALICE, first_of_alice(ledger)))
 
 
+def settle(folder: Path) -> None:
+    with mock.patch("beads.repository.SETTLE_AT", 1):
+        append(folder)
+
+
 def rebuild(folder: Path) -> None:
     drop_index(folder)
     with_ledger(folder, lambda ledger: None)
@@ -108,6 +114,7 @@ WORKS: dict[str, Callable[[Path], None]] = {
     "ingest": ingest,
     "fork": fork,
     "erase": erase,
+    "settle": settle,
     "rebuild": rebuild,
 }
 
@@ -124,8 +131,9 @@ class Fuse:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def lay(self) -> None:
-        for name in ("fsync", "replace", "rename", "unlink", "mkdir", "pwrite", "rmdir"):
+        for name in ("fsync", "replace", "rename", "unlink", "mkdir", "pwrite", "rmdir", "ftruncate", "open"):
             setattr(os, name, self._before(getattr(os, name)))
+        os.write = self._torn(os.write)  # type: ignore[assignment]
         subprocess.run = self._before(subprocess.run)
         query = Sqlite.query
 
@@ -135,6 +143,17 @@ class Fuse:
             return query(database, sql, parameters)
 
         setattr(Sqlite, "query", burning)  # noqa: B010
+
+    def _torn(self, write: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
+        """Let a write come in two halves, each a step."""
+
+        def burning(handle: int, raw: Any) -> int:
+            self.burn()
+            half = write(handle, raw[: len(raw) // 2])
+            self.burn()
+            return half + write(handle, raw[half:])
+
+        return burning
 
     def _before(self, step: Callable[..., Any]) -> Callable[..., Any]:
         def burning(*arguments: Any, **named: Any) -> Any:

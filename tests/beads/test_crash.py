@@ -55,6 +55,18 @@ def opened(folder: Path) -> Ledger:
     return ledger
 
 
+def words_left(path: Path, words: bytes) -> list[str]:
+    """Name every blob of a repository that holds words, reached or not, and the journal if it does."""
+    command = "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)"
+    listed = git(path, "cat-file", *command).decode().splitlines()
+    blobs = [line.split()[1] for line in listed if line.startswith("blob")]
+    asked = "".join(f"{one}\n" for one in blobs).encode()
+    journal = path / "wl-journal"
+    said = git(path, "cat-file", "--batch", stdin=asked)
+    return [name for name, raw in (("git", said), ("journal", journal.read_bytes() if journal.exists() else b""))
+            if b'"title":"%b"' % words in raw]  # fmt: skip
+
+
 AGAIN: dict[str, Callable[[Path], None]] = {name: WORKS[name] for name in ("ingest", "fork", "rebuild")}
 
 
@@ -94,6 +106,7 @@ def test_a_process_killed_at_any_step_leaves_every_log_whole(base: Path, tmp_pat
         if name == "erase":
             erased = ledger.index.is_erased(ALICE.actor, first_of_alice(ledger), ALICE.log(ledger.commons))
             assert (ledger.store.body(ALICE.log(ledger.commons), 5) is None) == erased
+            assert not erased or not words_left(folder / "repo.git", b"a4")
         if state not in seen:
             (written,) = write(ledger, ALICE, create("life goes on"))
             assert ledger.index.prose(written.id) == {"title": "life goes on"}

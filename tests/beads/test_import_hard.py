@@ -1,0 +1,126 @@
+"""Files that no tool should write: one odd line never keeps the others out, and what is not ours stays as it was."""
+
+from typing import Any
+
+import pytest
+
+from beads import exporter, importer, jsonl
+from beads.importer import Imported
+from beads.ledger import Ledger
+from tests.beads.test_import_vectors import GENESIS, tracker
+from tests.world import memory_ledger
+
+T0, T1 = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+MORE = {"id": "bd-2", "title": "another", "created_at": T0, "updated_at": T0}
+OWN = {
+    "alias": "zz", "category": "done", "outcome": "success", "line": "L", "key": "k", "value": 3, "x_a": 1, "salt": "s",
+    "type": "bug", "line_no": 7, "line_run": 99, "xh_61": 1,
+}  # fmt: skip
+OTHER = {name: f"other {value}" for name, value in OWN.items()}
+
+
+def bead(at: str = T0, **members: Any) -> dict[str, Any]:
+    return {
+        "id": "bd-1", "title": "t", "status": "open", "priority": 2, "issue_type": "task", "created_at": T0,
+        "updated_at": at, **members,
+    }  # fmt: skip
+
+
+def link(to: str, kind: str = "blocks", at: str = T0) -> dict[str, Any]:
+    return {"issue_id": "bd-1", "depends_on_id": to, "type": kind, "created_at": at}
+
+
+def said(text: str, number: int = 1) -> dict[str, Any]:
+    return {"id": number, "issue_id": "bd-1", "author": "a", "text": text, "created_at": T0}
+
+
+def file(*records: dict[str, Any]) -> bytes:
+    return b"".join(map(jsonl.encode, records))
+
+
+def bring(ledger: Ledger, raw: bytes) -> Imported:
+    return importer.bring_in(tracker(ledger), raw)
+
+
+def written(ledger: Ledger) -> bytes:
+    return exporter.export(tracker(ledger).read)
+
+
+SAME: dict[str, tuple[dict[str, Any], ...]] = {
+    "keys named like our own cells": (bead(**OWN), bead(T1, **OTHER)),
+    "a label of 81 characters": (bead(labels=["a", "b" * 81]), bead(T1, labels=["a", "b" * 81, "c" * 99])),
+    "labels of several lines": (bead(labels=["a\nb", "", " x"]),),
+    "labels that are no list": (bead(labels="no"),),
+    "a comment said three times": (bead(comments=[said("same", n) for n in range(3)]),),
+    "an empty comment": (bead(comments=[said("")]),),
+    "a hundred comments": (bead(comments=[said(f"{n}", n) for n in range(100)]),),
+    "links that lead nowhere": (
+        bead(dependencies=[link("x" * 250), link("bd-1"), link("bd-2", "k" * 50), link("")]),
+    ),
+    "a link said twice": (bead(dependencies=[link("bd-9"), link("bd-9", at=T1)]),),
+    "dependencies that are none": (bead(dependencies=["x"]),),
+    "a hundred unknown members": (bead(**{f"u{n}": n for n in range(100)}), bead(T1, **{f"u{n}": n + 1 for n in range(100)})),
+    "two hundred labels go": (bead(labels=[f"l{n:03}" for n in range(200)]), bead(T1)),
+    "a priority in words": (bead(priority="high"), bead(T1, priority=1)),
+    "a priority in words again": (bead(priority=1), bead(T1, priority="high")),
+    "a status of a number": (bead(status=5), bead(T1)),
+    "a type of the board": (bead(issue_type="wanted"),),
+    "a type of our own": (bead(issue_type="config", key="issue_prefix", value="evil"),),
+    "a type too long": (bead(issue_type="x" * 50),),
+    "a title of 600 bytes": (bead(title="x" * 600), bead(T1, title="a\nb")),
+    "no times": ({"id": "bd-1", "title": "t"},),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_what_is_odd_comes_back_as_it_was(name: str) -> None:
+    ledger = memory_ledger(GENESIS)
+    for one in SAME[name]:
+        raw = file(one)
+        assert bring(ledger, raw).problems == []
+        assert written(ledger) == raw
+        assert bring(ledger, raw).unchanged == 1
+    ledger.close()
+
+
+BIG: dict[str, tuple[dict[str, Any], ...]] = {
+    "a text": (bead(description="d" * 300_000),),
+    "a later text": (bead(description="d"), bead(T1, description="e" * 300_000)),
+    "a later text of quotes": (bead(description="d"), bead(T1, description='"' * 140_000)),
+    "a comment": (bead(comments=[said("x" * 300_000)]),),
+    "an unknown member": (bead(), bead(T1, odd=["x" * 300_000])),
+    "an id": ({**bead(), "id": "x" * 300},),
+    "an id of two lines": ({**bead(), "id": "a\nb"},),
+}
+
+
+@pytest.mark.parametrize("name", BIG)
+def test_what_does_not_fit_is_told_and_keeps_nothing_else_out(name: str) -> None:
+    ledger = memory_ledger(GENESIS)
+    for one in BIG[name]:
+        done = bring(ledger, file(one, MORE))
+    assert {problem.code for problem in done.problems} <= {"too_long", "odd_id"} != set()
+    assert done.problems
+    assert jsonl.encode(MORE) in written(ledger)
+    ledger.close()
+
+
+def test_half_of_a_surrogate_pair_keeps_nothing_out() -> None:
+    ledger = memory_ledger(GENESIS)
+    raw = b'{"id":"bd-1","title":"a\\ud800","created_at":"%b","updated_at":"%b"}\n' % (T0.encode(), T0.encode())
+    bring(ledger, raw + file(MORE))
+    assert written(ledger) == raw + file(MORE)
+    ledger.close()
+
+
+def test_more_links_than_one_operation_names() -> None:
+    ledger = memory_ledger(GENESIS)
+    others = [{**MORE, "id": f"bd-{n}", "title": f"{n}"} for n in range(10, 50)]
+    bring(ledger, file(bead(), *others))
+    raw = file(bead(T1, dependencies=[link(one["id"]) for one in others]), *others)
+    bring(ledger, raw)
+    assert written(ledger) == raw
+    raw = file(bead("2026-01-03T00:00:00Z"), *others)
+    bring(ledger, raw)
+    assert written(ledger) == raw
+    ledger.close()
