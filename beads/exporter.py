@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from beads import jsonl, memory
 from beads import record as records
-from beads.jsonl import Line, Order
+from beads.jsonl import Kind, Line, Order
 from beads.reading import Reader
+from beads.rules import one_line
 from beads.vocabulary import OWN_TYPES, TOMBSTONE
 
 ORDERS = {"id": Order.BY_ID, "priority": Order.BY_PRIORITY, "file": Order.AS_IT_WAS}
@@ -24,12 +25,18 @@ def export(
         memories: What is remembered comes last.
     """
     lines = list(_lines(reader, status))
-    former = jsonl.read(before).lines if before else _as_they_came(reader, lines)
+    former = [_kept(line) for line in jsonl.read(before).lines] if before else _as_they_came(reader, lines)
     setting = reader.settings.values.get("export.order")
     chosen = order or (ORDERS.get(setting) if setting else None) or (None if former else Order.BY_ID)
     if chosen in (None, Order.AS_IT_WAS) and not former:
         chosen = Order.BY_ID
     return b"".join([*jsonl.arrange(former, lines, chosen), *(_memories(reader) if memories else ())])
+
+
+def _kept(line: Line) -> Line:
+    """Return a line of the file; one whose id no bead can have here is no bead's, so it stays."""
+    odd = line.kind is Kind.BEAD and not one_line(records.whole(line.id))
+    return line._replace(kind=Kind.OTHER) if odd else line
 
 
 def _lines(reader: Reader, status: str | None) -> Iterator[Line]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from beads import ids, jsonl, limits, merge, past, times
+from beads import ids, jsonl, limits, memory, merge, past, times
 from beads import record as records
 from beads.database import in_chunks
 from beads.errors import ConflictError
@@ -226,16 +226,13 @@ def _refuse_conflicts(tracker: Tracker, lines: Sequence[Line]) -> None:
 
 
 def _memories(tracker: Tracker, document: Document) -> int:
-    # The other way round would be a circle: memories know trackers, trackers need not know memories.
-    from beads import memory  # noqa: PLC0415
-
     known = {one.key: one.text for one in memory.memories(tracker.read)}
     found = 0
     for line in document.lines:
         said = line.record if line.kind is Kind.MEMORY and line.record else {}
         key, value = said.get("key"), said.get("value")
         if isinstance(key, str) and isinstance(value, str) and value and known.get(key) != value:
-            memory.remember(tracker, value, key[: memory.KEY_LENGTH])
+            memory.remember(tracker, value, key if memory.is_key(key) else memory.slug(key))
             found += 1
     return found
 

@@ -44,6 +44,11 @@ def slug(text: str) -> str:
     return "-".join(words)[:KEY_LENGTH].strip("-") or "note"
 
 
+def is_key(text: str) -> bool:
+    """Say whether a text can be a key."""
+    return len(text) <= KEY_LENGTH and re.fullmatch(r"[\w.:/-]+", text) is not None
+
+
 def memories(reader: Reader, scope: str | None = None) -> list[Memory]:
     """Return what is remembered, the newest first; of two clones' memories under one key the later counts."""
     latest: dict[tuple[str, str], Memory] = {}
@@ -82,7 +87,7 @@ def remember(tracker: Tracker, text: str, key: str | None = None, scope: str = "
     if not text.strip():
         raise BadWord("there is nothing to remember", 'bd remember "text"')
     name = key or slug(text)
-    if len(name) > KEY_LENGTH or not re.fullmatch(r"[\w.:/-]+", name):
+    if not is_key(name):
         raise BadWord(f"{name!r} cannot be a key", f"Up to {KEY_LENGTH} letters, digits, - _ . : /")
 
     def make() -> list[Draft]:

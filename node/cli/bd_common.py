@@ -15,7 +15,7 @@ from beads.index import Index
 from beads.listing import Row
 from beads.reading import PROVIDED, Reader
 from node import ledgers, wiring
-from node.cli.common import Output, verb
+from node.cli.common import Output, reader_may_leave, verb
 from node.home import Home, locate
 from node.ledgers import Place
 
@@ -92,7 +92,8 @@ class Desk:
         tracker = Tracker(ledger, wiring.author(self.home, by=_agent()), who(), wiring.now_ms, prefix)
         self._looking_elsewhere(tracker.read)
         try:
-            yield tracker
+            with reader_may_leave():
+                yield tracker
             self._export(tracker, place)
             wiring.tidy(ledger)
         except DamagedIndex as error:

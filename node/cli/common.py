@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import update_wrapper
@@ -171,6 +172,15 @@ def main(group: click.Group, program: str) -> NoReturn:
         _say({"code": "system", "message": f"{error.strerror or error}{where}", "hint": ""})
         sys.exit(REFUSED)
     sys.exit(code)
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Go on with what is still to be done when nobody reads what is printed any more, as in `wl done | head -1`."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(group: click.Group, program: str) -> int:

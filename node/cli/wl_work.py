@@ -1,5 +1,6 @@
 """wl post, claim, release, done, accept, reject, stamp, close, withdraw, comment: working on the board."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 import click
 
 from node import present, wiring
-from node.cli.common import Output, commons_option, offline_option, verb
+from node.cli.common import Output, commons_option, offline_option, reader_may_leave, verb
 from node.cli.wl_identity import ensure_identity
 from node.commons import Commons, Judgement
 from node.errors import Usage
@@ -31,7 +32,10 @@ def in_step(output: Output, commons: str | None, offline: bool) -> Iterator[Comm
             for result in ours.sync(push=False):
                 if result.error:
                     output.note(f"{result.error}; your work is kept and goes out at the next sync")
-        yield ours
+        with reader_may_leave():
+            yield ours
+            # What was printed is on its way before the push: a reader that has gone shows here, not at the end.
+            sys.stdout.flush()
         if not offline:
             for result in ours.sync():
                 for name, reason in result.exchange.refused.items() if result.exchange else ():

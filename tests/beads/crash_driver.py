@@ -133,7 +133,7 @@ class Fuse:
     def lay(self) -> None:
         for name in ("fsync", "replace", "rename", "unlink", "mkdir", "pwrite", "rmdir", "ftruncate", "open"):
             setattr(os, name, self._before(getattr(os, name)))
-        os.write = self._torn(os.write)  # type: ignore[assignment]
+        os.write = self._torn(os.write)
         subprocess.run = self._before(subprocess.run)
         query = Sqlite.query
 

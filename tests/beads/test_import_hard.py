@@ -12,17 +12,17 @@ from tests.world import memory_ledger
 
 T0, T1 = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 MORE = {"id": "bd-2", "title": "another", "created_at": T0, "updated_at": T0}
-OWN = {
+OWN: dict[str, Any] = {
     "alias": "zz", "category": "done", "outcome": "success", "line": "L", "key": "k", "value": 3, "x_a": 1, "salt": "s",
     "type": "bug", "line_no": 7, "line_run": 99, "xh_61": 1,
 }  # fmt: skip
-OTHER = {name: f"other {value}" for name, value in OWN.items()}
+OTHER: dict[str, Any] = {name: f"other {value}" for name, value in OWN.items()}
 
 
-def bead(at: str = T0, **members: Any) -> dict[str, Any]:
+def bead(updated: str = T0, /, **members: Any) -> dict[str, Any]:
     return {
         "id": "bd-1", "title": "t", "status": "open", "priority": 2, "issue_type": "task", "created_at": T0,
-        "updated_at": at, **members,
+        "updated_at": updated, **members,
     }  # fmt: skip
 
 
@@ -59,7 +59,9 @@ SAME: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "a link said twice": (bead(dependencies=[link("bd-9"), link("bd-9", at=T1)]),),
     "dependencies that are none": (bead(dependencies=["x"]),),
-    "a hundred unknown members": (bead(**{f"u{n}": n for n in range(100)}), bead(T1, **{f"u{n}": n + 1 for n in range(100)})),
+    "a hundred unknown members": (
+        bead(**{f"u{n}": n for n in range(100)}), bead(T1, **{f"u{n}": n + 1 for n in range(100)}),
+    ),
     "two hundred labels go": (bead(labels=[f"l{n:03}" for n in range(200)]), bead(T1)),
     "a priority in words": (bead(priority="high"), bead(T1, priority=1)),
     "a priority in words again": (bead(priority=1), bead(T1, priority="high")),
@@ -120,7 +122,18 @@ def test_more_links_than_one_operation_names() -> None:
     raw = file(bead(T1, dependencies=[link(one["id"]) for one in others]), *others)
     bring(ledger, raw)
     assert written(ledger) == raw
-    raw = file(bead("2026-01-03T00:00:00Z"), *others)
+    raw = file(bead("2026-01-03T00:00:00Z", dependencies=[link("bd-20")]), *others)
     bring(ledger, raw)
     assert written(ledger) == raw
+    ledger.close()
+
+
+def test_a_line_that_no_bead_came_from_stays_in_the_file() -> None:
+    ledger = memory_ledger(GENESIS)
+    raw = file({**bead(), "id": "x" * 300}, MORE)
+    bring(ledger, raw)
+    tracker(ledger).update("bd-2", {"title": "changed"})
+    said_now = exporter.export(tracker(ledger).read, raw)
+    assert said_now.startswith(raw.partition(b"\n")[0])
+    assert b"changed" in said_now
     ledger.close()

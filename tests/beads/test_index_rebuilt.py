@@ -20,9 +20,28 @@ TABLES = (
     "logs", "ops", "bodies", "entities", "ignored", "beads", "labels", "links", "fields", "lost", "items", "actors",
     "erasures", "words",
 )  # fmt: skip
-ALIASES = ("bd-1", "bd-2", "bd-3")
-NOTES = ("", '{"metadata":{"spawner_id":"bd-2"}}', '{"metadata":{"gate":"any-children"}}', "[" * 1000, '{"metadata":"["}')
-ODD: tuple[Any, ...] = ("", "x\0y", "\u202e", (1 << 53) - 1, 1 - (1 << 53), True, 0, "9999-12-31T23:59:59-23:59", "closed")
+ALIASES = ("bd-1", "bd-2")
+NOTES = (
+    "",
+    "",
+    "",
+    "",
+    '{"metadata":{"spawner_id":"bd-2"}}',
+    '{"metadata":{"gate":"any-children"}}',
+    "[" * 1000,
+    '{"metadata":"["}',
+)
+ODD: tuple[Any, ...] = (
+    "",
+    "x\0y",
+    "\u202e",
+    (1 << 53) - 1,
+    1 - (1 << 53),
+    True,
+    0,
+    "9999-12-31T23:59:59-23:59",
+    "closed",
+)
 NAMES = (
     "status", "priority", "alias", "created_at", "defer_until", "type", "category", "timeout", "line_no", "line_run",
     "pinned", "assignee", "closed_at", "due_at", "estimated_minutes", "outcome", "await_type",
@@ -53,7 +72,9 @@ class Script:
             self.step(self.rnd.choice(self.chains), n)
 
     def step(self, chain: Chain, n: int) -> None:
-        what = self.rnd.choice(("create", "set", "set", "label", "link", "link", "claim", "release", "comment", "erase"))
+        what = self.rnd.choice(
+            ("create", "set", "set", "label", "link", "link", "claim", "release", "comment", "erase")
+        )
         if what != "create" and not self.beads:
             return
         t, p, text = getattr(self, f"_{what}")(n)
@@ -150,7 +171,7 @@ def test_step_by_step_is_at_once(genesis: bytes, seed: int, fork: bool) -> None:
     rnd = random.Random(seed)
     ledger, other = memory_ledger(genesis), memory_ledger(genesis)
     script = Script(rnd, ledger.commons, genesis == PRIVATE)
-    script.run(rnd.randrange(4, 40))
+    script.run(rnd.randrange(4, 60))
     grown(script, ledger, rnd, fork)
     other.ingest(said(ledger.store))
     assert dump(ledger) == dump(other)
@@ -224,7 +245,9 @@ def test_a_note_as_deep_as_it_is_long_says_nothing() -> None:
 @pytest.mark.parametrize("name", ["xh_zz", "xh_ff", "xh_6", "x_deep"])
 def test_a_text_may_be_called_anything(name: str) -> None:
     ledger = memory_ledger(OPEN)
-    (op,) = write(ledger, ALICE, Draft("bead.create", {"type": "task", "fields": [], "prose": [name]}, {name: "[" * 9999}))
+    (op,) = write(
+        ledger, ALICE, Draft("bead.create", {"type": "task", "fields": [], "prose": [name]}, {name: "[" * 9999})
+    )
     reader = Reader(ledger.index)
     assert reader.record(reader.view(op.id))["id"] == op.id[:12]
     ledger.close()

@@ -156,7 +156,9 @@ def test_a_journal_of_the_same_size_by_another_process_is_looked_at(repository: 
         assert repository.ref(A) == TWO.id
 
 
-def test_asking_for_staleness_while_another_settles_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asking_for_staleness_while_another_settles_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = Journal(tmp_path, "x")
     made.append([ONE], [])
     monkeypatch.setattr(Journal, "size", property(lambda _: 1))
@@ -192,7 +194,6 @@ def test_a_folder_that_git_removes_meanwhile_is_made_again(tmp_path: Path, monke
 
 
 # -- words that were taken back --------------------------------------------------------------------------------------
-
 
 
 def blobs_only(path: Path, wanted: bytes) -> list[str]:
@@ -245,9 +246,7 @@ def test_packing_beside_waits_for_nobody_and_erasing_for_it(
 # -- reading only ----------------------------------------------------------------------------------------------------
 
 
-def test_reading_after_a_restart_sees_what_the_machine_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reading_after_a_restart_sees_what_the_machine_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "commons" / "c"
     folder.mkdir(parents=True)
     ledger = git_ledger(GENESIS, folder)
@@ -268,8 +267,11 @@ def test_reading_after_a_restart_sees_what_the_machine_lost(
     monkeypatch.setattr(Home, "commons_folder", lambda *_: folder)
     opened: list[Ledger] = []
     real = wiring.open_ledger
-    monkeypatch.setattr(wiring, "open_ledger", lambda *arguments: opened.append(real(*arguments)) or opened[-1])
+
+    def kept(home: Home, commons: str) -> Ledger:
+        opened.append(real(home, commons))
+        return opened[-1]
+
+    monkeypatch.setattr(wiring, "open_ledger", kept)
     assert wiring.open_index(Home(tmp_path), "c").op(late.id) is not None
     opened[0].close()
-
-
