@@ -53,6 +53,9 @@ class Alchemy:
         with self._engine.begin() as connection:
             yield connection
 
+    def scrub(self) -> None:
+        """A server takes deleted rows off its disk in its own time (PostgreSQL: VACUUM)."""
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()

@@ -37,6 +37,9 @@ class Database(Protocol):
     def transaction(self) -> Any:
         """Make what runs inside one change, or none."""
 
+    def scrub(self) -> None:
+        """Leave nothing on the disk of rows that were deleted."""
+
     def close(self) -> None:
         """Give back what is held."""
 
@@ -90,6 +93,13 @@ class Sqlite:
             if self._connection.in_transaction:
                 self._connection.rollback()
             raise
+
+    def scrub(self) -> None:
+        """Leave nothing in the file of rows that were deleted: not in free pages, full-text segments or the WAL."""
+        for (name,) in self.query("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE % USING fts5%'"):
+            self.query(f"INSERT INTO {name} ({name}) VALUES ('optimize')")
+        self.query("VACUUM")
+        self.query("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file."""

@@ -246,6 +246,8 @@ class Index:
                 touched |= self._weigh(delta)
             self._refold(touched, delta)
             self._set_meta("generation", delta.generation)
+        if delta.erased:
+            self.database.scrub()
 
     def _rewind(self, rewinds: Mapping[str, int]) -> set[Entity]:
         touched: set[Entity] = set()

@@ -12,7 +12,7 @@ from beads.errors import DamagedIndex
 from beads.index import Index
 from beads.ledger import Draft, Ledger
 from beads.memory_store import MemoryStore
-from beads.projection import BEADS
+from beads.projection import BEADS, SEARCH
 from tests.world import Clock, Salt, actor, create, found, write
 from wanted.ops.table import BOARD
 from wanted.projection import ACTORS, ITEMS
@@ -31,7 +31,7 @@ def through_alchemy(path: Path) -> Database:
 
 def ledger(database: Database) -> Ledger:
     def index(of: Ledger) -> Index:
-        return Index(database, of.commons, of.genesis, BOARD, (BEADS, ITEMS, ACTORS), of.may_assert)
+        return Index(database, of.commons, of.genesis, BOARD, (BEADS, SEARCH, ITEMS, ACTORS), of.may_assert)
 
     return Ledger(MemoryStore(found(ALICE)), index, BOARD, Clock(), Salt())
 
@@ -77,3 +77,15 @@ def test_a_file_that_is_no_database_is_begun_anew_at_the_second_try_at_the_lates
     database = Sqlite(path)
     assert database.query("SELECT 1") == [(1,)]
     database.close()
+
+
+def test_erased_words_are_nowhere_in_the_file(tmp_path: Path) -> None:
+    made = ledger(Sqlite(tmp_path / "index.sqlite"))
+    secret, kept = "Xylophonquittung", "Fensterbank"
+    ops = [write(made, ALICE, create(f"{word} {n}"))[0] for n in range(6) for word in (secret, kept)]
+    for op in ops[::2]:
+        made.erase(ALICE, op.id)
+    said = b"".join(path.read_bytes() for path in tmp_path.glob("index.sqlite*"))
+    assert (secret.encode() in said, secret.lower().encode()[:8] in said) == (False, False)
+    assert kept.encode() in said
+    made.close()
