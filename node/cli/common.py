@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import update_wrapper
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -57,6 +56,9 @@ class LazyGroup(click.Group):
         given = args[0] if args else ""
         name = self._said.get(given, given)
         if given and not given.startswith("-") and name not in self._verbs:
+            # Start-up time: only a verb that there is not needs it.
+            from difflib import get_close_matches  # noqa: PLC0415
+
             near = get_close_matches(given, self._verbs, 1, 0.6)
             raise click.UsageError(f"No such command {given!r}." + (f" Did you mean {near[0]}?" if near else ""), ctx)
         return super().resolve_command(ctx, [name, *args[1:]] if args else args)
