@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from beads import ready
 from beads import record as records
 from beads.database import in_chunks
 from beads.errors import Ambiguous, NotFound
@@ -190,4 +189,3 @@ _BLOCKERS = (
         WHERE l.entity = :bead AND l.kind = 'parent-child' AND b.blocked_until > :now""",
     """SELECT l.target, l.kind, l.target, 'unknown', 0 FROM links l WHERE l.entity = :bead AND l.outside = 1""",
 )
-NEVER = ready.FOREVER
