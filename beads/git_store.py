@@ -6,7 +6,6 @@
 3. One lock file keeps writers apart, across processes.
 """
 
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,8 +14,8 @@ import msgspec
 
 from beads import gitobject, ids, limits, segment
 from beads.errors import ConflictError
-from beads.files import publish_folder, read_generation, write_file
-from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
+from beads.files import nonce, publish_folder, read_generation, write_file
+from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, Tree, TreeEntry
 from beads.journal import RefUpdate
 from beads.op import Head, Line, recall
 from beads.repository import Repository
@@ -51,7 +50,7 @@ class GitStore:
         """
         if not (path / "HEAD").is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            making = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            making = path.with_name(f".{path.name}.{nonce()}")
             Repository.make(making, segment.BOARD)
             write_file(making / "wl-genesis.json", genesis)
             founding = cls(making)
@@ -192,8 +191,8 @@ class GitStore:
         commit = self.repository.commit(target)
         last = segment.last_seq(commit.message)
         lines = tuple(recall(raw) for raw in self._segment(commit.tree, segment.number(last)))
-        folders = tuple(self.repository.tree(commit.tree).values())
-        files = tuple(self.repository.tree(folders[-1].id).values())
+        folders = self.repository.tree(commit.tree)
+        files = self.repository.tree(folders.last.id)
         head = Head(last, lines[-1].id)
         if len(lines) == limits.SEGMENT:
             return Tail(target, (), folders, files), head
@@ -296,8 +295,8 @@ class _HeldBodies:
 
     def __init__(self, repository: Repository, target: str | None) -> None:
         self._repository = repository
-        self._folders = repository.tree(repository.commit(target).tree) if target else {}
-        self._files: dict[str, dict[str, TreeEntry]] = {}
+        self._folders = repository.tree(repository.commit(target).tree) if target else Tree()
+        self._files: dict[str, Tree] = {}
 
     def positions(self) -> list[int]:
         """Return the positions whose bodies are held, in order."""
@@ -312,7 +311,7 @@ class _HeldBodies:
     def drop(self, seq: int) -> None:
         """Take a body out."""
         folder, name = segment.body_path(seq)
-        self._open(folder).pop(name, None)
+        self._files[folder] = self._open(folder).without(name)
 
     def put(self, log: str, bodies: Mapping[int, bytes]) -> tuple[list[GitObject], str | None]:
         """Add bodies and encode the commit that holds them all; None where none is left."""
@@ -321,28 +320,28 @@ class _HeldBodies:
             folder, name = segment.body_path(seq)
             blob = gitobject.make(BLOB, raw)
             objects.append(blob)
-            self._open(folder)[name] = TreeEntry(name, FILE_MODE, blob.id)
+            self._files[folder] = self._open(folder).put(TreeEntry(name, FILE_MODE, blob.id))
         objects += self._rebuild()
         if not self._folders:
             return objects, None
         made, new = segment.bodies(log, self._folders)
         return objects + made, new
 
-    def _open(self, folder: str) -> dict[str, TreeEntry]:
+    def _open(self, folder: str) -> Tree:
         if folder not in self._files:
             entry = self._folders.get(folder)
-            self._files[folder] = self._repository.tree(entry.id) if entry else {}
+            self._files[folder] = self._repository.tree(entry.id) if entry else Tree()
         return self._files[folder]
 
     def _rebuild(self) -> list[GitObject]:
         made: list[GitObject] = []
         for folder, files in self._files.items():
             if files:
-                inner = gitobject.tree(files.values())
+                inner = files.made()
                 made.append(inner)
-                self._folders[folder] = TreeEntry(folder, TREE_MODE, inner.id)
+                self._folders = self._folders.put(TreeEntry(folder, TREE_MODE, inner.id))
             else:
-                self._folders.pop(folder, None)
+                self._folders = self._folders.without(folder)
         return made
 
 

@@ -6,7 +6,7 @@ Reading is strict on purpose: what comes from a peer must be a plain tree of pla
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha1
 from typing import NamedTuple
 
@@ -15,8 +15,10 @@ from beads.errors import InvalidLine
 BLOB, TREE, COMMIT = "blob", "tree", "commit"
 FILE_MODE, TREE_MODE = b"100644", b"40000"
 _ENTRY = re.compile(rb"(\d{5,6}) ([^\x00/]+)\x00(.{20})", re.DOTALL)
+_WHOLE_ENTRY = re.compile(rb"((\d{5,6}) ([^\x00/]+)\x00.{20})", re.DOTALL)
 _AROUND = 22
 """Bytes of an entry besides mode and name: a blank, a zero, the object's name."""
+_ID_BYTES = 20
 _TREE_LINE = re.compile(rb"tree ([0-9a-f]{40})\n")
 _PARENT_LINE = re.compile(rb"parent ([0-9a-f]{40})\n")
 
@@ -67,12 +69,73 @@ def frame(kind: str, size: int) -> bytes:
 
 def loose(obj: GitObject) -> bytes:
     """Return the bytes of a loose object file."""
-    return zlib.compress(frame(obj.kind, len(obj.data)) + obj.data, 1)
+    # Trees are mostly hashes, which nothing makes smaller; the long ones are written anew each time.
+    return zlib.compress(frame(obj.kind, len(obj.data)) + obj.data, 0 if obj.kind == TREE else 1)
+
+
+class Tree(Mapping[str, TreeEntry]):
+    """The entries of a tree by name, in git's order: a folder stands as if its name ended in a slash.
+
+    They stay encoded: the trees of a long log have thousands, and each write changes one of them.
+    """
+
+    def __init__(self, encoded: dict[bytes, bytes] | None = None) -> None:
+        self._encoded = encoded or {}
+
+    @classmethod
+    def read(cls, data: bytes) -> "Tree":
+        """Read a tree that was written here.
+
+        Raises:
+            InvalidLine: It is broken.
+        """
+        encoded = {name: whole for whole, _, name in _WHOLE_ENTRY.findall(data)}
+        if sum(map(len, encoded.values())) != len(data) or not b"".join(encoded).isascii():
+            raise InvalidLine("tree_format")
+        return cls(encoded)
+
+    def __getitem__(self, name: str) -> TreeEntry:
+        encoded = self._encoded[name.encode()]
+        return TreeEntry(name, encoded.partition(b" ")[0], encoded[-_ID_BYTES:].hex())
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("ascii") for name in self._encoded)
+
+    def __len__(self) -> int:
+        return len(self._encoded)
+
+    @property
+    def last(self) -> TreeEntry:
+        """The entry that comes last."""
+        return self[next(reversed(self._encoded)).decode("ascii")]
+
+    def put(self, entry: TreeEntry) -> "Tree":
+        """Return the tree with an entry added, or put in the place of the one of its name."""
+        name, before = entry.name.encode(), self._encoded
+        fits = name in before or not before or _rank(self.last) < _rank(entry)
+        encoded = before | {name: entry.mode + b" " + name + b"\0" + bytes.fromhex(entry.id)}
+        return Tree(encoded if fits else dict(sorted(encoded.items(), key=lambda each: _rank_of(*each))))
+
+    def without(self, name: str) -> "Tree":
+        """Return the tree without the entry of a name."""
+        return Tree({other: encoded for other, encoded in self._encoded.items() if other != name.encode()})
+
+    def made(self) -> GitObject:
+        """Return the object."""
+        return make(TREE, b"".join(self._encoded.values()))
+
+
+def _rank(entry: TreeEntry) -> str:
+    return entry.name + "/" if entry.is_tree else entry.name
+
+
+def _rank_of(name: bytes, encoded: bytes) -> bytes:
+    return name + b"/" if encoded.startswith(TREE_MODE) else name
 
 
 def tree(entries: Iterable[TreeEntry]) -> GitObject:
-    """Build a tree; git orders a folder as if its name ended in a slash."""
-    ordered = sorted(entries, key=lambda e: e.name + "/" if e.is_tree else e.name)
+    """Build a tree."""
+    ordered = sorted(entries, key=_rank)
     return make(TREE, b"".join(e.mode + b" " + e.name.encode() + b"\0" + bytes.fromhex(e.id) for e in ordered))
 
 

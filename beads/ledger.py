@@ -165,6 +165,18 @@ class Ledger:
             )
         return pen.ops[1:] if at.head is None else pen.ops
 
+    def learn(self, keys: KeyLog) -> None:
+        """Take a key log of this machine's own: everybody here may read it, and peers get it with the next sync.
+
+        Raises:
+            NotAllowed: The one held is no part of it: the key log has two continuations.
+        """
+        with self.store.lock():
+            self._catch_up()
+            newer = self._newer(keys)
+            if newer:
+                self._commit(Changes(key_logs=newer))
+
     def _newer(self, keys: KeyLog) -> dict[str, bytes]:
         """Return the author's key log where the store has none, or less of it: a device was added."""
         known = self.key_log(keys.scid)

@@ -8,7 +8,6 @@ name what is in it.
 import fcntl
 import io
 import os
-import secrets
 import shlex
 import subprocess
 import zlib
@@ -24,8 +23,8 @@ from dulwich.refs import DiskRefsContainer, Ref
 
 from beads import gitobject
 from beads.errors import ConflictError, NotFound, StoreError
-from beads.files import GENERATION, flush, flush_folder, git_environment, write_file
-from beads.gitobject import BLOB, COMMIT, TREE, GitObject, TreeEntry
+from beads.files import GENERATION, flush, flush_folder, git_environment, nonce, write_file
+from beads.gitobject import BLOB, COMMIT, TREE, GitObject, Tree
 from beads.journal import SETTLE_AT, Entry, Journal, RefUpdate, start_of_system
 
 LOOSE_AT_MOST = 48
@@ -238,9 +237,9 @@ class Repository:
         """Return a commit."""
         return gitobject.read_commit(self.data(object_id))
 
-    def tree(self, object_id: str) -> dict[str, TreeEntry]:
-        """Return the entries of a tree by name."""
-        return {entry.name: entry for entry in gitobject.read_tree(self.data(object_id))}
+    def tree(self, object_id: str) -> Tree:
+        """Return a tree."""
+        return Tree.read(self.data(object_id))
 
     def refs(self, prefix: str) -> dict[str, str]:
         """Return the references under `prefix` (which ends in a slash) and the objects they name."""
@@ -319,7 +318,7 @@ class Repository:
         # In place: whoever reads it half written sees a token that differs, which is all it is for.
         handle = os.open(self.path / GENERATION, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
-            os.pwrite(handle, secrets.token_hex(8).encode(), 0)
+            os.pwrite(handle, nonce().encode(), 0)
             if durable:
                 os.fsync(handle)
         finally:
@@ -370,7 +369,7 @@ class Repository:
 
     def _put_pack(self, objects: Sequence[GitObject]) -> None:
         folder = self.path / "objects" / "pack"
-        making = folder / f"tmp_{secrets.token_hex(8)}"
+        making = folder / f"tmp_{nonce()}"
         try:
             with making.open("wb", buffering=1 << 20) as pack:
                 entries, checksum = write_pack_data(
@@ -471,7 +470,7 @@ def _put_loose(folder: Path, objects: Iterable[GitObject], *, durable: bool) -> 
             # Anew even where it is: the one there may be old enough to be pruned, or what a machine that went down left
             # of a write that was taken back.
             # git prunes files of this name that a killed process left.
-            made.append((folder / f"tmp_obj_{secrets.token_hex(8)}", path))
+            made.append((folder / f"tmp_obj_{nonce()}", path))
             with made[-1][0].open("xb") as handle:
                 handle.write(gitobject.loose(obj))
                 if durable:

@@ -10,12 +10,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from beads import gitobject, ids, limits
 from beads.errors import InvalidLine
-from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, TreeEntry
+from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, GitObject, Tree, TreeEntry
 from beads.op import Line
 
 BOARD = "refs/heads/board"
@@ -31,17 +31,17 @@ class Tail(NamedTuple):
     Attributes:
         base: Commit of the last closed segment, or None.
         lines: Those of the open segment, in order.
-        folders: Folder name → its entries; only the last one is ever changed.
-        files: Entries of the last folder.
+        folders: Those of its tree; only the last one is ever changed.
+        files: Those of the last folder.
     """
 
     base: str | None
     lines: tuple[Line, ...]
-    folders: tuple[TreeEntry, ...]
-    files: tuple[TreeEntry, ...]
+    folders: Tree
+    files: Tree
 
 
-EMPTY = Tail(None, (), (), ())
+EMPTY = Tail(None, (), Tree(), Tree())
 
 
 def number(seq: int) -> int:
@@ -85,18 +85,13 @@ def _close(tail: Tail, lines: Sequence[Line], objects: list[GitObject]) -> Tail:
 def _write(tail: Tail, lines: Sequence[Line], objects: list[GitObject]) -> tuple[Tail, str]:
     folder, name = path(number(lines[0].seq))
     blob = gitobject.make(BLOB, b"".join(line.raw for line in lines))
-    same_folder = bool(tail.folders) and tail.folders[-1].name == folder
-    files = _put(tail.files if same_folder else (), TreeEntry(name, FILE_MODE, blob.id))
-    inner = gitobject.tree(files)
-    folders = _put(tail.folders, TreeEntry(folder, TREE_MODE, inner.id))
-    root = gitobject.tree(folders)
+    files = (tail.files if folder in tail.folders else Tree()).put(TreeEntry(name, FILE_MODE, blob.id))
+    inner = files.made()
+    folders = tail.folders.put(TreeEntry(folder, TREE_MODE, inner.id))
+    root = folders.made()
     commit = _commit(root.id, tail.base, lines)
     objects += (blob, inner, root, commit)
     return Tail(tail.base, tuple(lines), folders, files), commit.id
-
-
-def _put(entries: tuple[TreeEntry, ...], entry: TreeEntry) -> tuple[TreeEntry, ...]:
-    return (*(e for e in entries if e.name != entry.name), entry)
 
 
 def _commit(tree: str, base: str | None, lines: Sequence[Line]) -> GitObject:
@@ -150,8 +145,8 @@ def body_path(seq: int) -> tuple[str, str]:
     return f"{number(seq):06d}", f"{seq}.json"
 
 
-def bodies(log: str, folders: Mapping[str, TreeEntry]) -> tuple[list[GitObject], str]:
+def bodies(log: str, folders: Tree) -> tuple[list[GitObject], str]:
     """Encode the one commit that holds a log's bodies; it has no date, being a function of what is held alone."""
-    root = gitobject.tree(folders.values())
+    root = folders.made()
     commit = gitobject.commit(root.id, (), author(log), 0, f"{log[:8]}: bodies\n")
     return [root, commit], commit.id

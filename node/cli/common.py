@@ -1,9 +1,9 @@
 """What every verb shares: lazy loading, text for people or JSON for programs, and errors with hints. ⚡"""
 
+import gc
 import importlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -145,8 +145,15 @@ def offline_option(function: Callable[..., None]) -> Callable[..., None]:
     return click.option("--offline", is_flag=True, help="Neither pull before nor push after.")(function)
 
 
+GARBAGE = 50_000
+"""Objects made before they are looked through for what nothing needs any more."""
+
+
 def main(group: click.Group, program: str) -> NoReturn:
     """Run a command line; every known error becomes one message, one hint and an exit code."""
+    # What a verb imports is ten thousands of objects that all stay; looking again and again for what could be thrown
+    # away takes a twentieth of its time.
+    gc.set_threshold(GARBAGE)
     try:
         # Without its own error handling click returns the code of an early end, and raises everything else.
         code = _run(group, program)
@@ -213,6 +220,9 @@ def table(rows: Sequence[Sequence[str]], flexible: int) -> list[str]:
     if not rows:
         return []
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    # Here: 2 ms at every start, for tables alone.
+    import shutil  # noqa: PLC0415
+
     room = shutil.get_terminal_size((100, 24)).columns - sum(widths) + widths[flexible] - 2 * (len(widths) - 1)
     widths[flexible] = max(min(widths[flexible], room), 16)
     return ["  ".join(_fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
