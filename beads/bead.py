@@ -17,7 +17,7 @@ OVER = ("closed", "tombstone")
 class Facet(Protocol):
     """What a higher floor adds to a bead (a wanted item's lifecycle)."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, context: Context) -> dict[str, Any]:
         """Return the facet as a `wl-json` object."""
 
 
@@ -165,7 +165,7 @@ class Bead:
         """Move the time of the last change forward."""
         self.updated = max(self.updated, hlc)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, context: Context) -> dict[str, Any]:
         """Return the state as a `wl-json` object."""
         state: dict[str, Any] = {
             "id": self.id,
@@ -189,7 +189,9 @@ class Bead:
         if self.hold is not None:
             state["hold"] = list(self.hold)
         if self.facet is not None:
-            state["facet"] = self.facet.to_json()
+            state["facet"] = self.facet.to_json(context)
+        if self.id in context.governance.hidden:
+            state["hidden"] = True
         return state
 
     def _lost(self) -> list[list[Any]]:
@@ -220,7 +222,7 @@ class Actor:
         """True once one of the actor's logs was opened."""
         return bool(self.logs)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, context: Context) -> dict[str, Any]:
         """Return the state as a `wl-json` object."""
         state: dict[str, Any] = {
             "id": self.id,
@@ -242,13 +244,26 @@ class Covered(NamedTuple):
     op: str
 
 
+class Proposal(NamedTuple):
+    """A charter that a delegate has proposed, and who agrees to it."""
+
+    prev: str | None
+    change: Any
+    by: str
+    behind: set[str]
+
+
 class Commons:
-    """What belongs to nobody but the commons: who covered which heads."""
+    """What belongs to nobody but the commons: who covered which heads, who proposed and signed which charters.
+
+    Which of those are in force is no part of this state (`beads.governance`).
+    """
 
     def __init__(self, commons_id: str) -> None:
         self.id = commons_id
         self._covered: dict[tuple[str, str], Covered] = {}
         self._covered_keys: dict[tuple[str, str], int] = {}
+        self._proposals: dict[str, Proposal] = {}
 
     @property
     def exists(self) -> bool:
@@ -265,11 +280,22 @@ class Commons:
         place = (live.actor, actor)
         self._covered_keys[place] = max(self._covered_keys.get(place, 0), entries)
 
-    def to_json(self) -> dict[str, Any]:
+    def propose(self, live: Live, payload: Any) -> None:
+        """Record a charter that a delegate proposes."""
+        self._proposals[live.op.id] = Proposal(payload.prev, live.op.p["change"], live.actor, {live.actor})
+
+    def sign(self, live: Live, charter: str) -> None:
+        """Record who agrees to it."""
+        if charter in self._proposals:
+            self._proposals[charter].behind.add(live.actor)
+
+    def to_json(self, context: Context) -> dict[str, Any]:
         """Return the state as a `wl-json` object."""
         covered = [[actor, log, c.seq, c.op] for (actor, log), c in self._covered.items()]
         keys = [[actor, whose, entries] for (actor, whose), entries in self._covered_keys.items()]
-        return {"id": self.id, "covered": sorted(covered), "covered_keys": sorted(keys)}
+        proposals = [[op, p.prev, p.change, p.by, sorted(p.behind)] for op, p in self._proposals.items()]
+        state = {"id": self.id, "covered": sorted(covered), "covered_keys": sorted(keys)}
+        return state | ({"proposals": sorted(proposals, key=lambda one: str(one[0]))} if proposals else {})
 
 
 def may_change(bead: Bead, live: Live, context: Context) -> bool:

@@ -25,7 +25,9 @@ def due(ledger: Ledger, delegate: str) -> list[Draft]:
         return []
     # Key logs are few and go first, or a busy commons would never come to them.
     moved = moved[: limits.CHECKPOINT_HEADS // 2]
-    return [Draft("checkpoint", {"heads": heads[: limits.CHECKPOINT_HEADS - len(moved)], "keys": moved})]
+    charter = ledger.index.context.governance.now.id
+    named = {} if charter is None else {"charter": charter}
+    return [Draft("checkpoint", {"heads": heads[: limits.CHECKPOINT_HEADS - len(moved)], "keys": moved, **named})]
 
 
 def _spoken(ledger: Ledger, log: str) -> int:

@@ -11,9 +11,10 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from beads.genesis import Genesis
+from beads.governance import Governance
 from beads.op import Op, plain
 from beads.rules import Context, Entity, Live, Rules
-from beads.weigh import Log, MayAssert, live, weigh
+from beads.weigh import KeysOf, Log, live, weigh_all
 from stamps import canon
 
 FOLD_VERSION = 1
@@ -39,11 +40,12 @@ class Snapshot:
     """The state of a commons."""
 
     logs: Mapping[str, Log]
+    governance: Governance
     entities: Mapping[Entity, Folded]
 
     def state_hash(self) -> str:
         """Return the hash that equal operation sets share on every node."""
-        return state_hash(self.logs.values(), self.entities.items())
+        return state_hash(self.logs.values(), self.governance, self.entities.items())
 
 
 def fold_entity(entity: Entity, ops: Iterable[Live], rules: Rules, context: Context) -> Folded:
@@ -60,7 +62,7 @@ def fold_entity(entity: Entity, ops: Iterable[Live], rules: Rules, context: Cont
         if broken is not None:
             ignored.append(Ignored(one.op.id, broken))
     begun = bool(ordered) and state.exists
-    return Folded(plain(state.to_json()) if begun else None, tuple(sorted(ignored)))
+    return Folded(plain(state.to_json(context)) if begun else None, tuple(sorted(ignored)))
 
 
 def entity_of(op: Op, actor: str, rules: Rules) -> Entity | None:
@@ -68,25 +70,27 @@ def entity_of(op: Op, actor: str, rules: Rules) -> Entity | None:
     return None if op.payload is None else rules.types[op.t].entity(op, actor)
 
 
-def fold(ops: Iterable[Op], commons: str, genesis: Genesis, rules: Rules, may_assert: MayAssert) -> Snapshot:
+def fold(ops: Iterable[Op], commons: str, genesis: Genesis, rules: Rules, keys: KeysOf) -> Snapshot:
     """Fold a set of verified operations, all in memory."""
-    logs, kept = weigh(ops, commons, genesis, may_assert)
+    (logs, governance), kept = weigh_all(ops, commons, genesis, keys)
     groups: defaultdict[Entity, list[Live]] = defaultdict(list)
     for op in kept:
         log = logs[op.log]
         entity = entity_of(op, log.actor, rules)
-        if entity is not None and log.counts(op.seq):
+        if entity is not None and (log.counts(op.seq) or (rules.types[op.t].named_past_cut and log.is_read(op.seq))):
             groups[entity].append(live(op, log))
-    context = Context(commons, genesis)
-    return Snapshot(logs, {entity: fold_entity(entity, group, rules, context) for entity, group in groups.items()})
+    context = Context(commons, genesis, governance)
+    folded = {entity: fold_entity(entity, group, rules, context) for entity, group in groups.items()}
+    return Snapshot(logs, governance, folded)
 
 
-def state_hash(logs: Iterable[Log], entities: Iterable[tuple[Entity, Folded]]) -> str:
-    """Hash a state: canonical lines, sorted; states, what was ignored, and where logs fork or freeze."""
+def state_hash(logs: Iterable[Log], governance: Governance, entities: Iterable[tuple[Entity, Folded]]) -> str:
+    """Hash a state: canonical lines, sorted; states, what was ignored, who governs, where logs fork, freeze and end."""
     lines = [canon.encode(["fold", FOLD_VERSION])]
+    lines += [canon.encode(["charter", charter.id]) for charter in governance.charters[1:]]
     for log in logs:
-        if log.forked_at is not None or log.frozen_at is not None:
-            lines.append(canon.encode(["log", log.id, log.forked_at, log.frozen_at]))
+        if (log.forked_at, log.frozen_at, log.cut_at) != (None, None, None):
+            lines.append(canon.encode(["log", log.id, log.forked_at, log.frozen_at, log.cut_at]))
     for entity, folded in entities:
         if folded.state is not None:
             lines.append(canon.encode(["state", entity.kind, sha256(_state_bytes(folded.state)).hexdigest()]))

@@ -43,11 +43,6 @@ class Genesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     dimensions: tuple[str, ...]
     parent: Parent | None = None
 
-    @property
-    def all_dimensions(self) -> frozenset[str]:
-        """The three that always hold and those the founders added."""
-        return frozenset(DIMENSIONS) | frozenset(self.dimensions)
-
 
 def build(
     *, name: str, salt: str, created: int, delegates: tuple[str, ...], private: bool = False, threshold: int = 0,

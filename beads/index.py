@@ -12,23 +12,25 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from beads import body, fold, op, weigh
+from beads import body, fold, governance, op, weigh
 from beads.clock import ZERO, Hlc
 from beads.database import Database, Row, in_chunks
 from beads.errors import Ambiguous, NotFound
 from beads.fold import Folded, Ignored
 from beads.genesis import Genesis
+from beads.governance import Governance
 from beads.op import Head, Op
 from beads.projection import ERASURES, Projection
 from beads.rules import Context, Entity, Live, Rules
 from beads.verify import Position, Writer
-from beads.weigh import Log, Opened
+from beads.weigh import KeysOf, Log, Opened, Weighed
 from stamps.keys import PublicKey
 
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE logs (id TEXT PRIMARY KEY, actor TEXT NOT NULL, key TEXT NOT NULL, device INTEGER NOT NULL,
-       seq INTEGER NOT NULL, head TEXT NOT NULL, counted_from INTEGER, frozen_at INTEGER, forked_at INTEGER)""",
+       seq INTEGER NOT NULL, head TEXT NOT NULL, counted_from INTEGER, frozen_at INTEGER, forked_at INTEGER,
+       parted_at INTEGER, cut_at INTEGER)""",
     """CREATE TABLE ops (id TEXT PRIMARY KEY, log TEXT NOT NULL, seq INTEGER NOT NULL, t TEXT NOT NULL, kind TEXT,
        entity TEXT, ms INTEGER NOT NULL, counter INTEGER NOT NULL, header BLOB NOT NULL, signature BLOB NOT NULL)""",
     "CREATE UNIQUE INDEX ops_log ON ops (log, seq)",
@@ -40,12 +42,13 @@ _TABLES = (
     "CREATE TABLE ignored (kind TEXT NOT NULL, entity TEXT NOT NULL, op TEXT NOT NULL, rule TEXT NOT NULL)",
     "CREATE INDEX ignored_entity ON ignored (kind, entity)",
 )
-_LIVE = """SELECT o.id, o.entity, l.actor, l.key, l.device FROM ops o JOIN logs l ON l.id = o.log
+_LIVE = """SELECT o.id, o.entity, l.actor, l.key, l.device, l.cut_at IS NOT NULL AND o.seq >= l.cut_at
+           FROM ops o JOIN logs l ON l.id = o.log
            WHERE o.kind = :kind AND o.entity IN ({}) AND o.seq >= l.counted_from
              AND (l.frozen_at IS NULL OR o.seq < l.frozen_at)
+             AND (l.cut_at IS NULL OR o.seq < l.cut_at OR o.t IN ({}))
            ORDER BY o.ms, o.counter, o.log, o.seq"""
-_CONTROL = ("admit", "join")
-_LOGS = "SELECT id, actor, key, device, counted_from, frozen_at, forked_at FROM logs"
+_LOGS = "SELECT id, actor, key, device, counted_from, frozen_at, forked_at, parted_at, cut_at FROM logs"
 
 
 class OpPlace(NamedTuple):
@@ -66,6 +69,7 @@ class Delta:
         rewinds: Log → first position that is, once those were taken, no longer on the kept chain: it has forked there.
         bodies: Operation id → body.
         erased: Operations whose bodies went.
+        new_keys: Key logs have changed, or may have.
     """
 
     generation: str
@@ -73,25 +77,36 @@ class Delta:
     rewinds: Mapping[str, int] = field(default_factory=dict)
     bodies: Mapping[str, bytes] = field(default_factory=dict)
     erased: frozenset[str] = frozenset()
+    new_keys: bool = False
 
 
 class Index:
     """The tables of one commons.
 
     Args:
-        may_assert: Looks a key up in the key logs; used when a log is first seen.
+        keys: Looks key logs up.
     """
 
     def __init__(
         self, database: Database, commons: str, genesis: Genesis, rules: Rules, projections: Sequence[Projection],
-        may_assert: Callable[[str, str], bool],
+        keys: KeysOf,
     ) -> None:  # fmt: skip
         self.database = database
         self.commons = commons
-        self.context = Context(commons, genesis)
+        self.genesis = genesis
+        self._context: Context | None = None
         self.rules = rules
         self._projections = (ERASURES, *projections)
-        self._may_assert = may_assert
+        self._keys = keys
+
+    @property
+    def context(self) -> Context:
+        """What rules may ask for: the genesis, and who governs as of the last weighing."""
+        if self._context is None:
+            rows = self.database.query("SELECT value FROM meta WHERE name = 'governance'")
+            known = msgspec.json.decode(rows[0][0], type=Governance) if rows else governance.founded(self.genesis)
+            self._context = Context(self.commons, self.genesis, known)
+        return self._context
 
     # -- what it knows -----------------------------------------------------------------------------------------
 
@@ -223,7 +238,7 @@ class Index:
             for kind, entity, state in self.database.query("SELECT kind, id, state FROM entities")
         }
         folded = ((e, Folded(states.get(e), tuple(ignored.get(e, ())))) for e in {*states, *ignored})
-        return fold.state_hash(self.logs().values(), folded)
+        return fold.state_hash(self.logs().values(), self.context.governance, folded)
 
     # -- how it learns -----------------------------------------------------------------------------------------
 
@@ -235,9 +250,12 @@ class Index:
             for statement in (*_TABLES, *(s for p in self._projections for s in p.ddl)):
                 self.database.run(statement)
             self._set_meta("schema", self._wanted_schema())
+        self._context = None
 
     def apply(self, delta: Delta) -> None:
         """Take up what the store has; all of it or nothing."""
+        # Another process may have changed who governs.
+        self._context = None
         with self.database.transaction():
             touched = self._insert(delta.ops)
             touched |= self._rewind(delta.rewinds)
@@ -259,7 +277,8 @@ class Index:
             )
             self.database.run("DELETE FROM ops WHERE log = :log AND seq >= :seq", place)
             self.database.run(
-                """UPDATE logs SET forked_at = :seq, seq = :seq - 1, frozen_at = CASE WHEN frozen_at < :seq
+                """UPDATE logs SET forked_at = :seq, parted_at = MIN(:seq, COALESCE(parted_at, :seq)),
+                   seq = :seq - 1, frozen_at = CASE WHEN frozen_at < :seq
                    THEN frozen_at END, head = COALESCE((SELECT id FROM ops WHERE log = :log AND seq = :seq - 1), '')
                    WHERE id = :log""",
                 place,
@@ -286,11 +305,14 @@ class Index:
         return touched
 
     def _insert_log(self, first: Op) -> str:
-        start = weigh.opening(first, self.context.commons)
+        start = weigh.opening(first, self.commons)
         assert start is not None, "the verifier lets no log begin otherwise"
-        device = self._may_assert(start.actor, start.key)
+        owner = self._keys(start.actor)
+        device = owner is not None and owner.allows(start.key, "assertionMethod")
         row = {"id": first.log, "actor": start.actor, "key": start.key, "device": int(device)}
-        self.database.run("INSERT INTO logs VALUES (:id, :actor, :key, :device, -1, '', NULL, NULL, NULL)", row)
+        self.database.run(
+            "INSERT INTO logs VALUES (:id, :actor, :key, :device, -1, '', NULL, NULL, NULL, NULL, NULL)", row
+        )
         return start.actor
 
     def _take_bodies(self, bodies: Mapping[str, bytes], erased: Iterable[str]) -> set[Entity]:
@@ -305,11 +327,20 @@ class Index:
         return touched
 
     def _needs_weighing(self, delta: Delta) -> bool:
-        if delta.rewinds:
-            return True
-        return any(
-            one.seq == 0 or one.payload is None or one.t in _CONTROL for ops in delta.ops.values() for one in ops
+        weighty = frozenset(weigh.CONTROL) | ({"checkpoint"} if self._checkpoints_weigh() else frozenset())
+        return (
+            bool(delta.rewinds)
+            or delta.new_keys
+            or any(one.seq == 0 or one.payload is None or one.t in weighty for ops in delta.ops.values() for one in ops)
         )
+
+    def _checkpoints_weigh(self) -> bool:
+        """Say whether what delegates have seen decides anything here: it seldom does."""
+        known = self.context.governance
+        if known.banned or len({charter.admission for charter in known.charters}) > 1:
+            return True
+        keys = {log.actor: self._keys(log.actor) for log in self.logs().values()}
+        return any(owner is not None and owner.revoked for owner in keys.values())
 
     def _weigh(self, delta: Delta) -> set[Entity]:
         """Weigh all logs again; return the entities of those that count otherwise than before."""
@@ -322,25 +353,48 @@ class Index:
                     {"seq": frozen, "log": ops[0].log},
                 )
         before = self.logs()
-        after = weigh.admission(self._opened(before), self.context.genesis)
+        after = weigh.weigh(self._opened(before), self.commons, self.genesis, self._evidence())
         touched: set[Entity] = set()
-        for log in after.values():
+        for log in after.logs.values():
             if log != before[log.id]:
-                place = {"log": log.id, "start": log.counted_from}
-                self.database.run("UPDATE logs SET counted_from = :start WHERE id = :log", place)
+                place = {"log": log.id, "start": log.counted_from, "cut": log.cut_at}
+                self.database.run("UPDATE logs SET counted_from = :start, cut_at = :cut WHERE id = :log", place)
                 touched |= self._entities("log = :log", {"log": log.id})
-        return touched
+        return touched | self._govern(after)
+
+    def _evidence(self) -> weigh.Evidence:
+        def checkpoints() -> list[Op]:
+            rows = self.database.query("SELECT header, signature FROM ops WHERE t = 'checkpoint'")
+            return [self._read(*row) for row in rows]
+
+        return weigh.Evidence(self._keys, checkpoints, self.op_id)
+
+    def _govern(self, after: Weighed) -> set[Entity]:
+        """Write down who governs; where that changed, everything may."""
+        if after.governance == self.context.governance:
+            return set()
+        self._context = Context(self.commons, self.genesis, after.governance)
+        self._set_meta("governance", msgspec.json.encode(after.governance).decode())
+        return self._entities("TRUE", {})
 
     def _opened(self, logs: Mapping[str, Log]) -> dict[str, Opened]:
         control: dict[str, list[Op]] = {}
-        rows = self.database.query("SELECT header, signature FROM ops WHERE t IN ('admit', 'join') ORDER BY log, seq")
+        listed, chosen = next(in_chunks(weigh.CONTROL))
+        rows = self.database.query(f"SELECT header, signature FROM ops WHERE t IN ({listed}) ORDER BY log, seq", chosen)
         for one in (self._read(*row) for row in rows):
             log = logs[one.log]
             if log.frozen_at is None or one.seq < log.frozen_at:
                 control.setdefault(one.log, []).append(one)
         return {
             log.id: Opened(
-                log.id, log.actor, log.key, log.device, log.frozen_at, log.forked_at, tuple(control.get(log.id, ()))
+                log.id,
+                log.actor,
+                log.key,
+                log.device,
+                log.frozen_at,
+                log.forked_at,
+                log.parted_at,
+                tuple(control.get(log.id, ())),
             )
             for log in logs.values()
         }
@@ -430,13 +484,16 @@ class Index:
     def _lives(self, entities: Iterable[Entity], known: Mapping[str, Op]) -> Mapping[Entity, Sequence[Live]]:
         """Return the live operations of entities, by time; one query for hundreds of them."""
         found: defaultdict[Entity, list[Live]] = defaultdict(list)
+        types = sorted(name for name, kind in self.rules.types.items() if kind.named_past_cut)
+        named = {f"t{n}": name for n, name in enumerate(types)}
+        placed = ", ".join(f":{name}" for name in named)
         for kind, chosen in _by_kind(entities):
             for listed, parameters in in_chunks(chosen):
-                rows = self.database.query(_LIVE.format(listed), {**parameters, "kind": kind})
-                for op_id, entity, actor, key, device in rows:
+                rows = self.database.query(_LIVE.format(listed, placed), {**parameters, **named, "kind": kind})
+                for op_id, entity, actor, key, device, past_cut in rows:
                     one = known.get(op_id) or self.op(op_id)
                     assert one is not None
-                    found[Entity(kind, entity)].append(Live(one, actor, key, bool(device)))
+                    found[Entity(kind, entity)].append(Live(one, actor, key, bool(device), bool(past_cut)))
         return found
 
     def _read(self, header: bytes, signature: bytes) -> Op:
@@ -452,7 +509,7 @@ class Index:
         tables = (*_TABLES, *(statement for p in self._projections for statement in (*p.ddl, *p.settle)))
         # What was unread under fewer types is read under more.
         shape = "\n".join((*tables, *sorted(self.rules.types)))
-        return f"{fold.FOLD_VERSION}.{self.context.commons}.{sha256(shape.encode()).hexdigest()[:16]}"
+        return f"{fold.FOLD_VERSION}.{self.commons}.{sha256(shape.encode()).hexdigest()[:16]}"
 
     def _set_meta(self, name: str, value: str) -> None:
         self.database.run("INSERT OR REPLACE INTO meta VALUES (:name, :value)", {"name": name, "value": value})

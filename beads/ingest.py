@@ -6,12 +6,13 @@ Pure: a `Source` is what the peer sent, already unpacked; the result is `Intake`
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Protocol
 
 from beads import body, ids, limits, report, weigh
 from beads.errors import InvalidLine
 from beads.op import Line, Op, UnknownVersion, parse
+from beads.rates import Rates
 from beads.report import Report
 from beads.verify import START, Position, Verdict, Verifier
 from stamps import keylog
@@ -91,11 +92,13 @@ class Intaker:
 
     Args:
         verifier: Judges lines; its `key_log` must ask `self.key_log`.
+        rates: What may be taken today, or None for all.
     """
 
-    def __init__(self, source: Source, known: Known, verifier: Verifier) -> None:
+    def __init__(self, source: Source, known: Known, verifier: Verifier, rates: Rates | None = None) -> None:
         self._source = source
         self._known = known
+        self._rates = rates
         self._intake = Intake()
         self._verifier = Verifier(verifier.commons, verifier.private, verifier.rules, self._key_log, verifier.now_ms)
 
@@ -191,14 +194,14 @@ class Intaker:
         return self._intake.report.add(what, log, report.UNCHANGED if at == length else report.STALE)
 
     def _take_more(self, what: str, log: str, seq: int, lines: Iterable[bytes]) -> None:
-        verdict = self._verifier.read(log, lines, self._before(log, seq))
+        verdict = self._read(log, seq, lines)
         if verdict.ops:
             self._intake.ops[log] = verdict.ops
         self._note(what, log, verdict)
 
     def _take_fork(self, what: str, log: str, seq: int, lines: Iterable[bytes]) -> None:
         """Two chains part at `seq`; both sides are signed, so that is proof against the writer."""
-        verdict = self._verifier.read(log, lines, self._before(log, seq))
+        verdict = self._read(log, seq, lines)
         if not verdict.ops:
             self._note(what, log, verdict)
         elif self._known.forked_at(log) == seq and not self._is_better(log, verdict.ops):
@@ -206,6 +209,18 @@ class Intaker:
         else:
             self._intake.forks[log] = (seq, verdict.ops)
             self._intake.report.add(what, log, report.FORKED, f"at_{seq}", len(verdict.ops))
+
+    def _read(self, log: str, seq: int, lines: Iterable[bytes]) -> Verdict:
+        """Verify lines, as many as may be taken today."""
+        if self._rates is None:
+            return self._verifier.read(log, lines, self._before(log, seq))
+        rest = iter(lines)
+        verdict = self._verifier.read(log, islice(rest, self._rates.room(log, seq)), self._before(log, seq))
+        if verdict.ops:
+            self._rates.took(log, seq, sum(len(one.raw) for one in verdict.ops))
+        if verdict.stopped is None and next(rest, None) is not None:
+            return verdict._replace(stopped=(report.HELD, "rate"))
+        return verdict
 
     def _before(self, log: str, seq: int) -> Position:
         return (self._known.position(log, seq - 1) if seq else None) or START

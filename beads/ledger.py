@@ -16,6 +16,7 @@ from beads.errors import NotAllowed, StoreError
 from beads.index import Delta, Index
 from beads.ingest import Intake, Intaker, Source
 from beads.op import Op, Place
+from beads.rates import Rates
 from beads.report import Report
 from beads.rules import Rules
 from beads.store import Changes, Store
@@ -110,11 +111,6 @@ class Ledger:
             self._key_logs[actor] = keylog.verify(raw)
         return self._key_logs[actor]
 
-    def may_assert(self, actor: str, key: str) -> bool:
-        """Say whether a key may do everything for its actor (`assertionMethod`)."""
-        keys = self.key_log(actor)
-        return keys is not None and keys.allows(key, "assertionMethod")
-
     def refresh(self) -> Report:
         """Bring the index up to the store, if another process or a killed one left it behind."""
         if self.index.generation() == self.store.generation() and not self.index.erased_bodies():
@@ -147,6 +143,8 @@ class Ledger:
             return self._append(author, drafts) if drafts else []
 
     def _append(self, author: Author, drafts: list[Draft]) -> list[Op]:
+        # An author that was made long ago may not know what has reached the ledger meanwhile.
+        _refuse_revoked(self.key_log(author.actor), author.signer.public.did)
         log = author.log(self.commons)
         at = self._own_position(log)
         if at.head is None:
@@ -237,6 +235,7 @@ class Ledger:
             rewinds=forks or {},
             bodies=bodies,
             erased=frozenset(self._op_id({}, log, seq) for log, seqs in changes.erased.items() for seq in seqs),
+            new_keys=bool(changes.key_logs),
         )
         try:
             self.index.apply(delta)
@@ -256,13 +255,13 @@ class Ledger:
 
     # -- taking up what others wrote -----------------------------------------------------------------------------
 
-    def ingest(self, source: Source) -> Report:
-        """Verify and write what a peer sent; see `beads.ingest`."""
+    def ingest(self, source: Source, rates: Rates | None = None) -> Report:
+        """Verify and write what a peer sent, as much as may be taken today; see `beads.ingest`."""
         with self.store.lock(), _collection_paused():
             self._catch_up()
             done = Report()
             for _ in range(ROUNDS):
-                intake = self._examine(source)
+                intake = self._examine(source, rates)
                 self._write_intake(intake)
                 done.extend(intake.report)
                 if not intake.again:
@@ -276,9 +275,9 @@ class Ledger:
             self._catch_up()
             return self._examine(source).report
 
-    def _examine(self, source: Source) -> Intake:
+    def _examine(self, source: Source, rates: Rates | None = None) -> Intake:
         verifier = Verifier(self.commons, self.genesis.private, self.rules, self.key_log, self._now_ms())
-        return Intaker(source, _Known(self), verifier).run()
+        return Intaker(source, _Known(self), verifier, rates).run()
 
     def _write_intake(self, intake: Intake) -> None:
         rewinds = {log: seq for log, (seq, _) in intake.forks.items()}
@@ -440,7 +439,7 @@ class _Replay:
             if log not in forked:
                 ops[log], forks[log] = self._with_branch(log, ops[log], self._ledger.store.branches(log)[0])
         bodies, gone = self._bodies(ops)
-        self._ledger.index.apply(Delta(self._generation, ops, rewinds=forks, bodies=bodies, erased=frozenset(gone)))
+        self._ledger.index.apply(Delta(self._generation, ops, forks, bodies, frozenset(gone), new_keys=True))
         return self._report
 
     def _finish_forks(self) -> None:
@@ -516,9 +515,18 @@ def author_of(key_log: KeyLog, signer: Signer, by: str | None = None) -> Author:
     """Pair a key log with one of its keys.
 
     Raises:
-        NotAllowed: The log does not list the key.
+        NotAllowed: The log does not list the key, or has revoked it.
     """
     did = signer.public.did
+    _refuse_revoked(key_log, did)
     if not key_log.allows(did, "assertionMethod") and not key_log.allows(did, "authentication"):
         raise NotAllowed("the key is not in the actor's key log", "Use the key that wl init made.")
     return Author(key_log, signer, by)
+
+
+def _refuse_revoked(key_log: KeyLog | None, key: str) -> None:
+    if key_log is not None and key in key_log.revoked:
+        raise NotAllowed(
+            "this machine's key is revoked: what it writes counts for nothing",
+            "wl id show tells since when; another device of yours can add this machine again with a new key.",
+        )

@@ -11,6 +11,8 @@ NAMED_OPERATIONS = 16
 SET_REMOVALS = 64
 CHECKPOINT_HEADS = 120
 DELEGATES = 64
+NO_POSITION = 1 << 53
+"""A position that no log reaches."""
 HLC_MS = 1 << 47
 HLC_COUNTER = 1 << 16
 FUTURE_SKEW_MS = 10 * 60 * 1000
@@ -23,6 +25,15 @@ FOUNDING_OBJECT = 5 * 1024 * 1024
 REFS = 50_000
 """References one peer may advertise; the rest is refused."""
 FORK_BRANCHES = 2
+BUNDLE_OBJECTS = 1_000_000
+BUNDLE_BYTES = 4 * 1024 * 1024 * 1024
+UNCOVERED_LINES = 50
+"""Lines a day that a log may be given by strangers before a delegate's checkpoint covers them."""
+UNCOVERED_LINES_ADMITTED = 5_000
+NEW_LOGS = 200
+"""Logs a day that strangers may begin before a checkpoint covers them."""
+UNCOVERED_BYTES = 256 * 1024 * 1024
+"""Lines of a commons that no checkpoint covers, however they came."""
 
 
 class Patience(NamedTuple):

@@ -72,9 +72,11 @@ class Exchange:
         seen: The peer's references as last read.
         pushed: References that the peer took.
         refused: Reference → why it did not.
+        passed: References that were not read, by the peer's terms; what they name there is unknown.
     """
 
     report: Report = field(default_factory=Report)
     seen: Mapping[str, str] = field(default_factory=dict)
     pushed: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)

@@ -18,6 +18,7 @@ from beads import limits
 from beads.clock import Hlc
 from beads.errors import InvalidLine
 from beads.genesis import Genesis
+from beads.governance import Governance
 from beads.op import Line, Op
 from stamps import canon
 
@@ -33,19 +34,29 @@ class Entity(NamedTuple):
 
 
 class Live(NamedTuple):
-    """An operation with what its log says of the writer (F4: only live ones have effects)."""
+    """An operation with what its log says of the writer (F4: only live ones have effects).
+
+    Attributes:
+        past_cut: Its log was cut before it: it has no effect, but others may name it.
+    """
 
     op: Op
     actor: str
     key: str
     device: bool
+    past_cut: bool = False
 
 
 class Context(NamedTuple):
-    """The facts of the commons that rules may ask for."""
+    """The facts of the commons that rules may ask for.
+
+    Attributes:
+        governance: What is in force; it follows from the operations, too, and is found out before any entity.
+    """
 
     commons: str
     genesis: Genesis
+    governance: Governance
 
 
 class State(Protocol):
@@ -55,8 +66,8 @@ class State(Protocol):
     def exists(self) -> bool:
         """False until the operation that creates it has been applied."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the state as a `wl-json` object; equal states give equal objects."""
+    def to_json(self, context: Context) -> dict[str, Any]:
+        """Return the state, all operations applied, as a `wl-json` object; equal states give equal objects."""
 
 
 class Phase(IntEnum):
@@ -98,6 +109,11 @@ def no_problem(_: Any) -> str | None:
     return None
 
 
+def all_understood(_: Any) -> bool:
+    """Leave no payload unread whose members are known."""
+    return True
+
+
 def no_names(_: Any) -> tuple[str, ...]:
     """Name no other operation."""
     return ()
@@ -116,6 +132,8 @@ class OpType:
         names: The operations that a payload names; at most 16.
         agent: Agent keys (`authentication`) may write it in a commons.
         private_agent: They may in a private ledger.
+        understood: Says of a payload whether this version knows all that it may mean; else it is unread.
+        named_past_cut: Its operations are folded past a cut, too, where others have built on them.
     """
 
     name: str
@@ -128,6 +146,8 @@ class OpType:
     names: Callable[[Any], tuple[str, ...]] = no_names
     agent: bool = False
     private_agent: bool = False
+    understood: Callable[[Mapping[str, Any]], bool] = all_understood
+    named_past_cut: bool = False
 
     @cached_property
     def optional(self) -> frozenset[str]:
@@ -168,7 +188,7 @@ class Rules:
 
 
 def _payload(kind: OpType, line: Line) -> Any:
-    if not line.p.keys() <= set(kind.payload.__struct_encode_fields__):
+    if not line.p.keys() <= set(kind.payload.__struct_encode_fields__) or not kind.understood(line.p):
         return None
     if any(not line.p[name] for name in kind.optional & line.p.keys()):
         raise InvalidLine("payload", f"{line.t}: an optional member that says nothing")

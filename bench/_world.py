@@ -65,7 +65,7 @@ def ledger_over(store: Store, path: Path | None = None) -> Ledger:
     database = Sqlite(path or Path(":memory:"))
 
     def index(ledger: Ledger) -> Index:
-        return Index(database, ledger.commons, ledger.genesis, BOARD, (BEADS, SEARCH, ITEMS, ACTORS), ledger.may_assert)
+        return Index(database, ledger.commons, ledger.genesis, BOARD, (BEADS, SEARCH, ITEMS, ACTORS), ledger.key_log)
 
     return Ledger(store, index, BOARD, wiring.now_ms, wiring.salt)
 

@@ -41,7 +41,7 @@ def verify(home: Home, commons: str) -> Verification:
         logs = ledger.store.logs()
         for log in logs:
             ops += _verified(ledger, log, problems)
-        fresh = fold.fold(ops, ledger.commons, ledger.genesis, ledger.rules, ledger.may_assert).state_hash()
+        fresh = fold.fold(ops, ledger.commons, ledger.genesis, ledger.rules, ledger.key_log).state_hash()
         if fresh != ledger.index.state_hash():
             problems.append("the index is not what the operations fold to")
         return Verification(len(logs), len(ops), fresh, tuple(problems))

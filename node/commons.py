@@ -132,10 +132,15 @@ class Commons:
                 it, chosen, self.author.actor, self.author.signer, title=judgement.title or self._title(it),
                 dims=judgement.dims,
                 confidence=judgement.confidence, severity=judgement.severity, skills=judgement.skills,
-                message=judgement.message,
+                message=judgement.message, charter=self._charter(),
             )  # fmt: skip
 
         return self._on(item, make)
+
+    def _charter(self) -> str | None:
+        """Return the charter by which I judge, where I am a delegate."""
+        now = self.index.context.governance.now
+        return now.id if self.me in now.delegates else None
 
     def _title(self, item: ItemView) -> str:
         title = self.index.prose(item.prose["title"]).get("title", "") if "title" in item.prose else ""
@@ -199,7 +204,7 @@ class Commons:
 
         A checkpoint alone is nothing to cover, or two delegates would cover each other's for ever.
         """
-        if self.me not in self.ledger.genesis.delegates:
+        if self.me not in self.index.context.governance.now.delegates:
             return 0
         drafts: list[Draft] = []
 

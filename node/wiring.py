@@ -89,7 +89,7 @@ def open_ledger(home: Home, commons: str) -> Ledger:
     database = Sqlite(home.commons_folder(commons) / "index.sqlite")
 
     def index(ledger: Ledger) -> Index:
-        return Index(database, ledger.commons, ledger.genesis, BOARD, PROJECTIONS, ledger.may_assert)
+        return Index(database, ledger.commons, ledger.genesis, BOARD, PROJECTIONS, ledger.key_log)
 
     ledger = Ledger(store, index, BOARD, now_ms, salt)
     ledger.refresh()

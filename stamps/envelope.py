@@ -72,9 +72,9 @@ def pae(payload: bytes, payload_type: bytes = PAYLOAD_TYPE) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(payload_type), payload_type, len(payload), payload)
 
 
-def seal(header: bytes, signer: Signer) -> bytes:
+def seal(header: bytes, signer: Signer, payload_type: bytes = PAYLOAD_TYPE) -> bytes:
     """Return the line that carries `header` and its signature, LF included."""
-    signature = b64u_encode(signer.sign(pae(header))).encode("ascii")
+    signature = b64u_encode(signer.sign(pae(header, payload_type))).encode("ascii")
     return b"%b %b\n" % (signature, header)
 
 
@@ -95,13 +95,13 @@ def split(line: bytes) -> tuple[bytes, bytes]:
     return signature, header
 
 
-def verify(line: bytes, key: PublicKey) -> Verified[bytes]:
+def verify(line: bytes, key: PublicKey, payload_type: bytes = PAYLOAD_TYPE) -> Verified[bytes]:
     """Return the header of `line`, once `key`'s signature over it holds.
 
     Raises:
         SignatureError: the line is malformed, or the signature does not hold.
     """
     signature, header = split(line)
-    if not key.verify(pae(header), signature):
+    if not key.verify(pae(header, payload_type), signature):
         raise SignatureError(f"the signature is not {key.did}'s")
     return Verified(header, key, _TOKEN)

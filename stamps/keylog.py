@@ -4,6 +4,7 @@ A key log is a did:webvh history (`webvh` says when one verifies) whose document
 
 1. Its keys are Ed25519 Multikeys, at most `MAX_KEYS` over all entries.
 2. No key ever changes its purposes.
+3. What it takes back stays taken back (`revocation` has the rules).
 
 A document with a member this reader does not know makes the log unread: to pass over a revocation would be
 worse than to stop.
@@ -15,10 +16,11 @@ from typing import Any, Final
 
 import msgspec
 
-from stamps import dataintegrity, timestamp, webvh
+from stamps import dataintegrity, revocation, timestamp, webvh
 from stamps.errors import KeyFormatError, KeyLogError
 from stamps.jcs import jcs_encode
 from stamps.keys import PublicKey, Signer
+from stamps.revocation import Cut, Repair, Revocation
 
 MAX_KEYS: Final = 32
 DOMAIN: Final = "wasteland.invalid"
@@ -41,6 +43,7 @@ _MEMBERS: Final = frozenset(
         "keyAgreement",
         "capabilityInvocation",
         "capabilityDelegation",
+        revocation.MEMBER,
     )
 )
 
@@ -51,15 +54,18 @@ class KeyLog(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         scid: The actor.
         entries: Oldest first, at least one.
-        keys: Every did:key that any entry lists, with its purposes. Which of them are revoked, and from which
-            position on, is the fold's to say.
+        keys: Every did:key that any entry lists, with its purposes; revoked ones too, for what they signed before.
         current: The did:keys that the last entry lists, with their purposes.
+        revoked: The did:keys that may speak no longer, each with where its logs end.
+        repairs: Which branches of forked logs go on, sorted by log and position.
     """
 
     scid: str
     entries: tuple[webvh.Entry, ...]
     keys: Mapping[str, frozenset[str]]
     current: Mapping[str, frozenset[str]]
+    revoked: Mapping[str, Revocation]
+    repairs: tuple[Repair, ...]
 
     @property
     def did(self) -> str:
@@ -87,7 +93,21 @@ class KeyLog(msgspec.Struct, frozen=True, kw_only=True):
 
     def allows(self, did_key: str, purpose: str) -> bool:
         """Say whether any entry gives `did_key` this purpose; revocation is judged by position, not here."""
-        return purpose in self.keys.get(did_key, frozenset())
+        return purpose in self.purposes(did_key)
+
+    def purposes(self, did_key: str) -> frozenset[str]:
+        """Return what a key was ever for; nothing where no entry lists it."""
+        return self.keys.get(did_key, frozenset())
+
+    def heir_of(self, did_key: str) -> str | None:
+        """Return the key that what was a revoked key's passes to; that one may be revoked in its turn."""
+        revoked = self.revoked.get(did_key)
+        return revoked.heir if revoked else None
+
+    def cut(self, did_key: str, log: str) -> Cut | None:
+        """Return the cut that is named for a log of a revoked key; without one the log ends before it begins."""
+        revoked = self.revoked.get(did_key)
+        return revoked.cut(log) if revoked else None
 
 
 def incept(*, update: Signer, next_update: PublicKey, device: PublicKey, time: str) -> bytes:
@@ -104,10 +124,7 @@ def incept(*, update: Signer, next_update: PublicKey, device: PublicKey, time: s
     """
     _check_roles(update.public, next_update, device, time)
     scid = webvh.multihash(jcs_encode(_draft(webvh.PLACEHOLDER, update.public, next_update, device, time)))
-    entry = _draft(scid, update.public, next_update, device, time)
-    entry["versionId"] = f"1-{webvh.multihash(jcs_encode(entry))}"
-    signed = dataintegrity.sign(entry, update, created=time)
-    return jcs_encode(signed | {"proof": [signed["proof"]]}) + b"\n"
+    return webvh.seal(_draft(scid, update.public, next_update, device, time), 1, update)
 
 
 def verify(raw: bytes) -> KeyLog:
@@ -117,14 +134,20 @@ def verify(raw: bytes) -> KeyLog:
         KeyLogError: it does not verify (`reason` names the rule), or it needs a newer reader (`unread`).
     """
     scid, entries = webvh.verify(raw)
-    documents = [_document_keys(entry.document) for entry in entries]
     keys: dict[str, frozenset[str]] = {}
-    for document in documents:
-        _check_unchanged(keys, document)
-        keys |= document
+    current: dict[str, frozenset[str]] = {}
+    withdrawn = revocation.NOTHING
+    for version, entry in enumerate(entries, 1):
+        current = _document_keys(entry.document)
+        _check_unchanged(keys, current)
+        withdrawn = revocation.follow(withdrawn, version, entry.document, keys, current, ASSERTION)
+        keys |= current
     if len(keys) > MAX_KEYS:
         raise KeyLogError("keys", f"the actor has more than {MAX_KEYS} keys")
-    return KeyLog(scid=scid, entries=entries, keys=MappingProxyType(keys), current=MappingProxyType(documents[-1]))
+    return KeyLog(
+        scid=scid, entries=entries, keys=MappingProxyType(keys), current=MappingProxyType(current),
+        revoked=withdrawn.revoked, repairs=withdrawn.repairs,
+    )  # fmt: skip
 
 
 def _check_roles(update: PublicKey, next_update: PublicKey, device: PublicKey, time: str) -> None:
@@ -153,15 +176,14 @@ def _draft(scid: str, update: PublicKey, next_update: PublicKey, device: PublicK
 
 
 def _document(did: str, device: PublicKey) -> dict[str, Any]:
-    method = f"{did}#{device.multibase}"
-    return {
-        "@context": list(_CONTEXTS),
-        "id": did,
-        "verificationMethod": [
-            {"id": method, "type": "Multikey", "controller": did, "publicKeyMultibase": device.multibase}
-        ],
-        ASSERTION: [method],
-    }
+    method = verification_method(did, device)
+    return {"@context": list(_CONTEXTS), "id": did, "verificationMethod": [method], ASSERTION: [method["id"]]}
+
+
+def verification_method(did: str, key: PublicKey) -> dict[str, str]:
+    """Return how a key stands in the document of a DID (Controlled Identifiers 1.0, section 2.2)."""
+    name = f"{did}#{key.multibase}"
+    return {"id": name, "type": "Multikey", "controller": did, "publicKeyMultibase": key.multibase}
 
 
 def _document_keys(document: dict[str, Any]) -> dict[str, frozenset[str]]:

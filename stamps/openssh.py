@@ -9,7 +9,7 @@ import binascii
 from typing import Final
 
 from stamps.errors import KeyFileError, KeyFormatError
-from stamps.keys import SEED_BYTES, SigningKey
+from stamps.keys import SEED_BYTES, PublicKey, SigningKey
 
 _BEGIN: Final = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _END: Final = b"-----END OPENSSH PRIVATE KEY-----"
@@ -40,6 +40,24 @@ def load_plain(data: bytes) -> SigningKey | None:
         raise KeyFileError("the key file holds more than one key")
     fields.string()  # the public key, repeated in the private section
     return _load_private(fields.string())
+
+
+def public_of(data: bytes) -> PublicKey:
+    """Return the public half of the key in `data`, which is in the clear even where the private one is encrypted.
+
+    Raises:
+        KeyFileError: damaged, or not Ed25519.
+        KeyFormatError: a point nobody may use.
+    """
+    fields = _Fields(_body(data))
+    fields.string()  # the cipher
+    fields.string()  # the KDF
+    fields.string()  # its options
+    fields.number()  # how many keys
+    public = _Fields(fields.string())
+    if public.string() != _ED25519:
+        raise KeyFileError("the key is not Ed25519", "Make one with: ssh-keygen -t ed25519")
+    return PublicKey(public.string())
 
 
 def dump_plain(key: SigningKey, comment: str = "") -> bytes:

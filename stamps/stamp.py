@@ -38,7 +38,7 @@ _is_dimension = re.compile("[a-z][a-z0-9_]*").fullmatch
 _is_operation = re.compile("[0-9a-f]{64}").fullmatch
 
 
-class Stamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Stamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The payload of a stamp operation.
 
     Attributes:
@@ -52,6 +52,7 @@ class Stamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         severity: How much the work mattered; root is the most.
         skills: What it took, sorted.
         vc: The credential's signature (`credential.sign_vc`).
+        charter: The charter by which the issuer judges as a delegate; left out for the genesis.
     """
 
     subject: str
@@ -64,6 +65,7 @@ class Stamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     severity: Severity
     skills: tuple[str, ...]
     vc: str
+    charter: str | None = None
 
 
 class Accepted(NamedTuple):

@@ -29,7 +29,7 @@ from stamps import dataintegrity, timestamp
 from stamps.encoding import base58_encode
 from stamps.errors import CanonError, CredentialError, KeyLogError
 from stamps.jcs import jcs_encode, jcs_parse
-from stamps.keys import PublicKey
+from stamps.keys import PublicKey, Signer
 
 METHOD: Final = "did:webvh:1.0"
 PLACEHOLDER: Final = "{SCID}"
@@ -108,6 +108,19 @@ def verify(raw: bytes) -> tuple[str, tuple[Entry, ...]]:
         scid = scid or _scid(body, parameters)
         entries.append(_entry(body, parameters, scid, entries[-1] if entries else None))
     return scid, tuple(entries)
+
+
+def seal(entry: dict[str, Any], number: int, signer: Signer) -> bytes:
+    """Return the line of an entry that is complete but for its own hash and its proof.
+
+    Args:
+        entry: Its `versionId` is that of the entry before, or the SCID in a first one.
+        number: Which entry of the history this is, from 1.
+        signer: A key that may update the history.
+    """
+    hashed = entry | {"versionId": f"{number}-{multihash(jcs_encode(entry))}"}
+    signed = dataintegrity.sign(hashed, signer, created=entry["versionTime"])
+    return jcs_encode(signed | {"proof": [signed["proof"]]}) + b"\n"
 
 
 def multihash(data: bytes) -> str:

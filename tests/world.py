@@ -107,7 +107,7 @@ def ledger_over(store: Store, clock: Clock | None = None, path: Path | None = No
     database = Sqlite(path or Path(":memory:"))
 
     def index(ledger: Ledger) -> Index:
-        return Index(database, ledger.commons, ledger.genesis, rules, (BEADS, SEARCH, ITEMS, ACTORS), ledger.may_assert)
+        return Index(database, ledger.commons, ledger.genesis, rules, (BEADS, SEARCH, ITEMS, ACTORS), ledger.key_log)
 
     return Ledger(store, index, rules, clock or Clock(), Salt())
 

@@ -177,9 +177,12 @@ def decided(decision: Decision) -> Draft:
 
 def stamp(
     item: ItemView, submission: str, actor: str, signer: Signer, *, title: str, dims: Mapping[str, int],
-    confidence: int, severity: str, skills: Sequence[str], message: str,
+    confidence: int, severity: str, skills: Sequence[str], message: str, charter: str | None = None,
 ) -> list[Draft]:  # fmt: skip
     """Judge accepted work; the credential is signed when the operation's place in the log is known.
+
+    Args:
+        charter: The one by which the judge is a delegate, unless that is the genesis.
 
     Raises:
         WrongStatus: The submission was not accepted.
@@ -193,7 +196,7 @@ def stamp(
     payload = {
         "subject": accepted.actor, "item": item.id, "submission": submission, "accept": accepted.op,
         "title": title, "dims": sorted([name, score] for name, score in dims.items()), "confidence": confidence,
-        "severity": severity, "skills": sorted(set(skills)),
+        "severity": severity, "skills": sorted(set(skills)), **({} if charter is None else {"charter": charter}),
     }  # fmt: skip
     try:
         unsigned = stamp_rules.parse(payload | {"vc": NO_SIGNATURE})

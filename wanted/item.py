@@ -5,11 +5,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from beads import limits
 from beads.clock import Hlc
-from beads.rules import Live
+from beads.governance import Adoption, Governance
+from beads.rules import Context, Live
 from wanted import lifecycle
 
 Evidence = dict[str, str | int | bool]
+NEVER = limits.NO_POSITION
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,11 +74,16 @@ class Intent(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """Work handed in."""
+    """Work handed in.
+
+    Attributes:
+        past_cut: Its log was cut before it: nobody waits for a judgement, but what was judged and stamped stands.
+    """
 
     actor: str
     evidence: tuple[Evidence, ...]
     hlc: Hlc
+    past_cut: bool = False
 
 
 @dataclass
@@ -96,11 +104,32 @@ class Item:
     submissions: dict[str, Submission] = field(default_factory=dict)
     stamps: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
-    def not_home(self, live: Live, epoch: int) -> str | None:
+    def not_home(self, live: Live, epoch: int, governance: Governance) -> str | None:
         """Name the rule that keeps a writer from deciding for the home, or None."""
+        self.move_home(governance, epoch)
         if live.op.log != self.home or not live.device or (self.epoch == 0 and live.actor != self.poster):
             return "item.home"
+        adopted = self._adoption(governance)
+        if adopted is not None and (live.op.seq > adopted.seq or live.op.t == "wanted.handover"):
+            return "item.adopted"
         return None if epoch == self.epoch else "item.epoch"
+
+    def move_home(self, governance: Governance, epoch: int = NEVER) -> None:
+        """Follow the item to where it was adopted, or to the heir of a revoked home, as far as an epoch (F3).
+
+        Operations come epoch by epoch, so whoever asks for a later one has seen the last of the home before. One that
+        was handed over is with its new home: what a key gave away before it was revoked stays given.
+        """
+        while self.epoch < epoch:
+            adopted = self._adoption(governance)
+            home = governance.heirs.get(self.home) if adopted is None else adopted.to
+            if home is None:
+                return
+            self.home, self.epoch = home, self.epoch + 1
+
+    def _adoption(self, governance: Governance) -> Adoption | None:
+        found = governance.adoptions.get(self.id, {}).get(self.epoch)
+        return found if found is not None and found.log == self.home else None
 
     def move(self, op: str, condition: str = "-") -> str | None:
         """Take the step that the table has, or name the rule that there is none."""
@@ -120,8 +149,9 @@ class Item:
         """Return the acceptance made by an operation."""
         return next((a for a in self.accepted if a.op == op), None)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, context: Context) -> dict[str, Any]:
         """Return the facet as a `wl-json` object."""
+        self.move_home(context.governance)
         state: dict[str, Any] = {
             "status": self.status,
             "poster": self.poster,
@@ -132,9 +162,13 @@ class Item:
             "accepted": [[a.submission, a.actor, a.op, a.judge, list(a.hlc)] for a in self.accepted],
             "rejected": [list(r) for r in self.rejected],
             "intents": sorted([actor, *intent] for actor, intent in self.intents.items()),
-            "submissions": sorted([op, s.actor, list(s.evidence), list(s.hlc)] for op, s in self.submissions.items()),
+            "submissions": sorted(self._submission(op) for op in self.submissions),
             "stamps": sorted(self.stamps.values(), key=lambda stamp: str(stamp["op"])),
         }
         if self.holder is not None:
             state["holder"] = list(self.holder)
         return state
+
+    def _submission(self, op: str) -> list[Any]:
+        one = self.submissions[op]
+        return [op, one.actor, list(one.evidence), list(one.hlc), *([True] if one.past_cut else [])]

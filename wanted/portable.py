@@ -21,7 +21,7 @@ from beads.ledger import FOREVER_MS, Author, Ledger
 from beads.op import Line, Op
 from beads.rules import Context, Entity, Live
 from beads.verify import Keys, Verifier, Writer
-from beads.weigh import Log, Opened
+from beads.weigh import CONTROL, Evidence, Opened, Weighed
 from stamps import credential, keylog
 from stamps.errors import StampsError
 from stamps.jcs import jcs_parse
@@ -86,7 +86,7 @@ def gather(ledger: Ledger, actor: str) -> Part:
             shown = [stamp for stamp in item.stamps if stamp.subject == actor]
             ops |= {op_id: live for op_id, live in lives.items() if _proves(live, item, shown)}
             credentials += [_credential(lives[stamp.op], ledger.commons) for stamp in shown]
-    if ops and ledger.genesis.admission == "invite":
+    if ops and _is_governed(ledger):
         ops |= {live.op.id: live for live in _admissions(ledger)}
     lines = [*_openings(ledger, ops.values()), *(live.op for live in ops.values())]
     actors = {live.actor for live in ops.values()}
@@ -134,10 +134,22 @@ def _credential(live: Live, commons: str) -> tuple[Hlc, dict[str, Any]]:
     return live.op.hlc, credential.complete(facts_of(live, stamp, commons), stamp.vc)
 
 
+def _is_governed(ledger: Ledger) -> bool:
+    """Say whether more than openness decides whose operations count."""
+    charters = ledger.index.context.governance.charters
+    cut = any(log.cut_at is not None for log in ledger.index.logs().values())
+    return cut or len(charters) > 1 or charters[0].admission == "invite"
+
+
 def _admissions(ledger: Ledger) -> list[Live]:
-    """Return every admit and join: whether an issuer was admitted may hang on a chain of sponsors."""
+    """Return all that says whose operations count.
+
+    Whether an issuer was admitted may hang on a chain of sponsors; whether it was cut, on what delegates had seen.
+    """
     logs = ledger.index.logs()
-    rows = ledger.index.database.query("SELECT id FROM ops WHERE t IN ('admit', 'join')")
+    rows = ledger.index.database.query("SELECT id FROM ops WHERE t IN ('admit', 'join', 'charter', 'charter.sign')")
+    if any(log.cut_at is not None for log in logs.values()):
+        rows += ledger.index.database.query("SELECT id FROM ops WHERE t = 'checkpoint'")
     found = [one for row in rows if (one := ledger.index.op(row[0])) is not None]
     return [weigh.live(one, logs[one.log]) for one in found]
 
@@ -203,15 +215,18 @@ class _Proven(NamedTuple):
 
 def _proven(texts: Iterable[str], keys: Mapping[str, KeyLog], commons: Mapping[str, Genesis]) -> dict[str, _Proven]:
     """Verify every line, fold every item; return stamps by the id of their credential."""
-    lives = _admitted(_verified(texts, keys, commons), commons)
+    verified = _verified(texts, keys, commons)
+    weighed = {where: _weighed(verified, where, founding, keys) for where, founding in commons.items()}
     groups: defaultdict[tuple[str, Entity], list[Live]] = defaultdict(list)
-    for live in lives:
-        entity = fold.entity_of(live.op, live.actor, BOARD)
-        if entity is not None and entity.kind == "bead":
-            groups[(live.op.commons, entity)].append(live)
+    for one in verified:
+        log, kind = weighed[one.op.commons].logs[one.op.log], BOARD.types.get(one.op.t)
+        entity = fold.entity_of(one.op, one.actor, BOARD)
+        counts = log.counts(one.op.seq) or (kind is not None and kind.named_past_cut and log.is_read(one.op.seq))
+        if entity is not None and entity.kind == "bead" and counts:
+            groups[(one.op.commons, entity)].append(weigh.live(one.op, log))
     found: dict[str, _Proven] = {}
     for (where, entity), group in groups.items():
-        found |= _item(where, entity, group, commons[where])
+        found |= _item(entity, group, Context(where, commons[where], weighed[where].governance))
     return found
 
 
@@ -233,21 +248,24 @@ def _verified(texts: Iterable[str], keys: Mapping[str, KeyLog], commons: Mapping
     return lives
 
 
-def _admitted(lives: Sequence[Live], commons: Mapping[str, Genesis]) -> list[Live]:
-    """Leave out what has no effect because its writer was not admitted, by the rules of every node."""
+def _weighed(verified: Sequence[Live], commons: str, founding: Genesis, keys: Mapping[str, KeyLog]) -> Weighed:
+    """Find out what counts, by the rules of every node; of what a sheet does not show nothing is assumed."""
     by_log: defaultdict[str, list[Live]] = defaultdict(list)
-    for live in sorted(lives, key=lambda each: each.op.seq):
-        by_log[live.op.log].append(live)
-    counted: dict[str, Log] = {}
-    for where, founding in commons.items():
-        opened = {log: _opened(log, its) for log, its in by_log.items() if its[0].op.commons == where}
-        counted |= weigh.admission(opened, founding)
-    return [live for live in lives if counted[live.op.log].counts(live.op.seq)]
+    for live in sorted(verified, key=lambda each: each.op.seq):
+        if live.op.commons == commons:
+            by_log[live.op.log].append(live)
+    shown = {(live.op.log, live.op.seq): live.op.id for its in by_log.values() for live in its}
+    evidence = Evidence(
+        keys.get,
+        lambda: (live.op for its in by_log.values() for live in its if live.op.t == "checkpoint"),
+        lambda log, seq: shown.get((log, seq)),
+    )
+    return weigh.weigh({log: _opened(log, its) for log, its in by_log.items()}, commons, founding, evidence)
 
 
 def _opened(log: str, lives: Sequence[Live]) -> Opened:
-    control = tuple(live.op for live in lives if live.op.t in ("admit", "join"))
-    return Opened(log, lives[0].actor, lives[0].key, lives[0].device, None, None, control)
+    control = tuple(live.op for live in lives if live.op.t in CONTROL)
+    return Opened(log, lives[0].actor, lives[0].key, lives[0].device, None, None, None, control)
 
 
 def _parse(text: str) -> Line:
@@ -272,8 +290,8 @@ def _writer(line: Line, keys: Mapping[str, KeyLog], commons: Mapping[str, Genesi
     return verdict.end.writer
 
 
-def _item(commons: str, entity: Entity, group: Sequence[Live], founding: Genesis) -> dict[str, _Proven]:
-    folded = fold.fold_entity(entity, group, BOARD, Context(commons, founding))
+def _item(entity: Entity, group: Sequence[Live], context: Context) -> dict[str, _Proven]:
+    folded = fold.fold_entity(entity, group, BOARD, context)
     rules = {ignored.op: ignored.rule for ignored in folded.ignored}
     for live in group:
         if live.op.t == "stamp" and live.op.id in rules:
@@ -283,7 +301,7 @@ def _item(commons: str, entity: Entity, group: Sequence[Live], founding: Genesis
     if item is None:
         raise BundleError("item", f"the post of item {entity.id[:12]} is missing")
     by_id = {live.op.id: live for live in group}
-    proven = [_prove(commons, item, stamp, by_id[stamp.op]) for stamp in item.stamps]
+    proven = [_prove(context.commons, item, stamp, by_id[stamp.op]) for stamp in item.stamps]
     return {str(each.document["id"]): each for each in proven}
 
 

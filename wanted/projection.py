@@ -41,6 +41,8 @@ def _submission_row(item: view.ItemView, op: str) -> Row:
     verdict = "accepted" if item.accepted_of(op) else "waiting"
     if any(rejected.submission == op for rejected in item.rejected):
         verdict = "rejected"
+    elif verdict == "waiting" and submission.past_cut:
+        verdict = "cut"
     return {"entity": item.id, "op": op, "actor": submission.actor, "created": submission.hlc.ms, "verdict": verdict}
 
 

@@ -55,9 +55,9 @@ class ItemView(NamedTuple):
 
     @property
     def unjudged(self) -> dict[str, Submission]:
-        """Submissions that the home has neither accepted nor rejected."""
+        """Submissions that count and that the home has neither accepted nor rejected."""
         judged = {a.submission for a in self.accepted} | {r.submission for r in self.rejected}
-        return {op: s for op, s in self.submissions.items() if op not in judged}
+        return {op: s for op, s in self.submissions.items() if op not in judged and not s.past_cut}
 
     @property
     def provisional(self) -> str | None:
@@ -108,7 +108,7 @@ def read(state: Mapping[str, Any]) -> ItemView | None:
         accepted=tuple(Accepted(s, a, op, judge, Hlc(*hlc)) for s, a, op, judge, hlc in facet["accepted"]),
         rejected=tuple(Rejected(*row) for row in facet["rejected"]),
         intents={actor: Intent(kind, op) for actor, kind, op in facet["intents"]},
-        submissions={op: Submission(actor, _evidence(ev), Hlc(*hlc)) for op, actor, ev, hlc in facet["submissions"]},
+        submissions={op: _submission(*row) for op, *row in facet["submissions"]},
         stamps=tuple(msgspec.convert(row, Stamped) for row in facet["stamps"]),
         prose=dict(state["prose"]),
         created=Hlc(*state["created"]),
@@ -116,5 +116,5 @@ def read(state: Mapping[str, Any]) -> ItemView | None:
     )
 
 
-def _evidence(rows: list[Evidence]) -> tuple[Evidence, ...]:
-    return tuple(rows)
+def _submission(actor: str, evidence: list[Evidence], hlc: list[int], past_cut: bool = False) -> Submission:
+    return Submission(actor, tuple(evidence), Hlc(*hlc), past_cut)

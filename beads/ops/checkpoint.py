@@ -15,10 +15,12 @@ class Checkpoint(msgspec.Struct, frozen=True):
     Attributes:
         heads: Triples of log, seq and operation id, sorted by log.
         keys: Pairs of an actor (SCID) and the number of its key-log entries, sorted.
+        charter: The charter in force, by which the writer is a delegate; left out for the genesis.
     """
 
     heads: tuple[tuple[str, int, str], ...]
     keys: tuple[tuple[str, int], ...]
+    charter: str | None = None
 
 
 def problem(payload: Checkpoint) -> str | None:
@@ -31,6 +33,7 @@ def problem(payload: Checkpoint) -> str | None:
         (all(map(ids.LOG_ID.fullmatch, logs)), "a log id"),
         (all(seq >= 0 and ids.HEX64.fullmatch(op) for _, seq, op in payload.heads), "a head"),
         (all(entries > 0 for _, entries in payload.keys), "a key log"),
+        (payload.charter is None or bool(ids.HEX64.fullmatch(payload.charter)), "charter is not an operation id"),
     )
 
 
@@ -41,7 +44,7 @@ def entity(op: Op, actor: str) -> Entity:
 
 def apply(state: Any, live: Live, payload: Checkpoint, context: Context) -> str | None:
     """Cover the heads, if a delegate's device says so."""
-    if live.actor not in context.genesis.delegates:
+    if not context.governance.speaks(live.actor, live.op.log, live.op.seq, payload.charter):
         return "checkpoint.delegate"
     for log, seq, op in payload.heads:
         state.cover(live, log, seq, op)
@@ -50,4 +53,9 @@ def apply(state: Any, live: Live, payload: Checkpoint, context: Context) -> str 
     return None
 
 
-TYPE = OpType("checkpoint", Checkpoint, entity, apply, Phase.FIELD, problem=problem)
+def named(payload: Checkpoint) -> tuple[str, ...]:
+    """The charter; heads have a limit of their own."""
+    return () if payload.charter is None else (payload.charter,)
+
+
+TYPE = OpType("checkpoint", Checkpoint, entity, apply, Phase.FIELD, problem=problem, names=named)

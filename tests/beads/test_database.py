@@ -31,7 +31,7 @@ def through_alchemy(path: Path) -> Database:
 
 def ledger(database: Database) -> Ledger:
     def index(of: Ledger) -> Index:
-        return Index(database, of.commons, of.genesis, BOARD, (BEADS, SEARCH, ITEMS, ACTORS), of.may_assert)
+        return Index(database, of.commons, of.genesis, BOARD, (BEADS, SEARCH, ITEMS, ACTORS), of.key_log)
 
     return Ledger(MemoryStore(found(ALICE)), index, BOARD, Clock(), Salt())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -187,7 +188,7 @@ class Script:
             accept=accept.id if accept else NOTHING, title="Fine", dims=(("quality", b),), confidence=50,
             severity="leaf", skills=(), vc="A" * 86,
         )  # fmt: skip
-        payload = {name: getattr(stamp, name) for name in stamp.__struct_fields__} | {"dims": [["quality", b]]}
+        payload = msgspec.to_builtins(stamp) | {"dims": [["quality", b]]}
         if c % 3:
             key = chain.author.signer
             seq = len(chain.lines)
@@ -243,12 +244,8 @@ def scripted(raw: bytes, steps: Iterable[Step]) -> tuple[Script, Genesis, list[O
     return script, founding, ops
 
 
-def may_assert(scid: str, key: str) -> bool:
-    return KEY_LOGS[scid].allows(key, "assertionMethod")
-
-
 def pure(script: Script, founding: Genesis, ops: Iterable[Op]) -> Snapshot:
-    return fold.fold(ops, script.commons, founding, BOARD, may_assert)
+    return fold.fold(ops, script.commons, founding, BOARD, KEY_LOGS.get)
 
 
 def dump(ledger: Ledger) -> dict[str, list[Any]]:
@@ -320,8 +317,8 @@ def settle(ledgers: Sequence[Ledger]) -> None:
 @given(foundings, step_lists)
 def test_only_its_homes_decide_on_an_item(raw: bytes, steps: list[Step]) -> None:
     script, founding, ops = scripted(raw, steps)
-    logs, kept = weigh.weigh(ops, script.commons, founding, may_assert)
-    context = Context(script.commons, founding)
+    (logs, governance), kept = weigh.weigh_all(ops, script.commons, founding, KEY_LOGS.get)
+    context = Context(script.commons, founding, governance)
     counted = [live(op, logs[op.log]) for op in kept if logs[op.log].counts(op.seq)]
     for entity, folded in pure(script, founding, ops).entities.items():
         if folded.state is None or "facet" not in folded.state:

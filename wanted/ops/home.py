@@ -145,7 +145,7 @@ def _row(name: str, payload: type[msgspec.Struct], effect: Callable[[Item, Live,
         item: Item | None = bead.facet
         if item is None:
             return "item.none"
-        broken = item.not_home(live, value.epoch) or effect(item, live, value)
+        broken = item.not_home(live, value.epoch, context.governance) or effect(item, live, value)
         if broken is None:
             bead.touch(live.op.hlc)
         return broken

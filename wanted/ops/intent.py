@@ -70,8 +70,9 @@ def submit(bead: Any, live: Live, payload: Submit, context: Context) -> str | No
     item: Item | None = bead.facet
     if item is None:
         return "item.none"
-    item.submissions[live.op.id] = Submission(live.actor, payload.evidence, live.op.hlc)
-    bead.touch(live.op.hlc)
+    item.submissions[live.op.id] = Submission(live.actor, payload.evidence, live.op.hlc, live.past_cut)
+    if not live.past_cut:
+        bead.touch(live.op.hlc)
     return None
 
 
@@ -82,5 +83,13 @@ RELEASE = OpType(
     "wanted.release", Claim, item_entity, _want("release"), Phase.INTENT, problem=_problem, names=named, agent=True
 )
 SUBMIT = OpType(
-    "wanted.submit", Submit, item_entity, submit, Phase.INTENT, problem=_submit_problem, names=named, agent=True
+    "wanted.submit",
+    Submit,
+    item_entity,
+    submit,
+    Phase.INTENT,
+    problem=_submit_problem,
+    names=named,
+    agent=True,
+    named_past_cut=True,
 )

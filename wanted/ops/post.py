@@ -105,7 +105,7 @@ def apply_edit(bead: Any, live: Live, payload: Edit, context: Context) -> str | 
     item: Item | None = bead.facet
     if item is None:
         return "item.none"
-    broken = item.not_home(live, payload.epoch) or item.move("wanted.edit")
+    broken = item.not_home(live, payload.epoch, context.governance) or item.move("wanted.edit")
     if broken is None:
         item.terms = terms_of(payload)
         bead.write(live, (), payload.prose)

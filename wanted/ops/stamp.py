@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from beads.governance import Governance
 from beads.op import Place
 from beads.rules import Context, Live, OpType, Phase
 from stamps import credential
@@ -64,18 +65,22 @@ def _facts(item: Item, live: Live, stamp: Stamp, context: Context) -> stamp_rule
             stamp_rules.Accepted(accepted.submission, accepted.actor, accepted.hlc, live=True) if accepted else None
         ),
         hlc=live.op.hlc,
-        is_validator=is_validator(context, live.actor, judge),
-        dimensions=context.genesis.all_dimensions,
+        is_validator=is_validator(context.governance, live, stamp.charter, judge),
+        dimensions=context.governance.dimensions,
         vc_valid=credential.check(facts_of(live, stamp, context.commons), stamp.vc),
     )
 
 
-def is_validator(context: Context, actor: str, judge: str | None) -> bool:
-    """Say whether the charter lets an actor stamp work that `judge` accepted."""
-    policy = context.genesis.validators
-    if policy == "any" or actor == judge:
+def is_validator(governance: Governance, live: Live, charter: str | None, judge: str | None) -> bool:
+    """Say whether an operation may stamp work that `judge` accepted, by the policy in force.
+
+    Args:
+        charter: The one by which its writer claims to be a delegate.
+    """
+    policy = governance.now.validators
+    if policy == "any" or live.actor == judge:
         return True
-    return policy == "poster+delegates" and actor in context.genesis.delegates
+    return policy == "poster+delegates" and governance.speaks(live.actor, live.op.log, live.op.seq, charter)
 
 
 def _kept(live: Live, stamp: Stamp) -> dict[str, Any]:
