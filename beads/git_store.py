@@ -148,6 +148,12 @@ class GitStore:
             if raw is not None:
                 yield seq, raw
 
+    def lost_bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
+        """Yield the bodies that forks took off a log, with the positions they had; several may have had the same."""
+        for target in self.repository.refs(f"{LOST}{log[:2]}/{log}/").values():
+            held = _HeldBodies(self.repository, target)
+            yield from ((seq, raw) for seq in held.positions() if (raw := held.get(seq)) is not None)
+
     def write(self, changes: Changes) -> None:
         """Make changes durable, then visible."""
         batch = _Batch(self, changes)

@@ -23,7 +23,7 @@ from beads.op import Head, Op
 from beads.projection import ERASURES, Projection
 from beads.rules import Context, Entity, Live, Rules
 from beads.verify import Position, Writer
-from beads.weigh import KeysOf, Log, Opened, Weighed
+from beads.weigh import KeysOf, Log, Opened, Scales, Weighed
 from stamps.keys import PublicKey
 
 _TABLES = (
@@ -59,6 +59,24 @@ class OpPlace(NamedTuple):
     actor: str
 
 
+class Forked(NamedTuple):
+    """What became of a log that forks.
+
+    Attributes:
+        at: The position from which on the kept chain is another.
+        resumed: What it goes on with there.
+        forked_at: Where it ends because nobody has decided, or None.
+        parted_at: Where it first forks, or None where it does no longer.
+        opening: How it begins, where it has no kept chain.
+    """
+
+    at: int
+    resumed: Sequence[Op]
+    forked_at: int | None
+    parted_at: int | None
+    opening: Op | None
+
+
 @dataclass(frozen=True)
 class Delta:
     """What the store has taken up since the index last looked.
@@ -66,7 +84,7 @@ class Delta:
     Attributes:
         generation: The store's token after it.
         ops: Log → operations that follow its indexed end.
-        rewinds: Log → first position that is, once those were taken, no longer on the kept chain: it has forked there.
+        forks: Log → how it stands, where it forks; its operations are not among `ops`.
         bodies: Operation id → body.
         erased: Operations whose bodies went.
         new_keys: Key logs have changed, or may have.
@@ -74,7 +92,7 @@ class Delta:
 
     generation: str
     ops: Mapping[str, Sequence[Op]] = field(default_factory=dict)
-    rewinds: Mapping[str, int] = field(default_factory=dict)
+    forks: Mapping[str, Forked] = field(default_factory=dict)
     bodies: Mapping[str, bytes] = field(default_factory=dict)
     erased: frozenset[str] = frozenset()
     new_keys: bool = False
@@ -258,32 +276,35 @@ class Index:
         self._context = None
         with self.database.transaction():
             touched = self._insert(delta.ops)
-            touched |= self._rewind(delta.rewinds)
+            touched |= self._part(delta.forks)
             touched |= self._take_bodies(delta.bodies, delta.erased)
             if self._needs_weighing(delta):
                 touched |= self._weigh(delta)
             self._refold(touched, delta)
+            self._unsettle(delta)
             self._set_meta("generation", delta.generation)
         if delta.erased:
             self.database.scrub()
 
-    def _rewind(self, rewinds: Mapping[str, int]) -> set[Entity]:
+    def _part(self, forks: Mapping[str, Forked]) -> set[Entity]:
+        """Take off what is no longer on a kept chain, and put what is in its place."""
         touched: set[Entity] = set()
-        for log, seq in rewinds.items():
-            place = {"log": log, "seq": seq}
+        for log, fork in forks.items():
+            if self.log(log) is None and fork.opening is not None:
+                self._insert_log(fork.opening)
+            place = {"log": log, "seq": fork.at}
             touched |= self._entities("log = :log AND seq >= :seq", place)
             self.database.run(
                 "DELETE FROM bodies WHERE op IN (SELECT id FROM ops WHERE log = :log AND seq >= :seq)", place
             )
             self.database.run("DELETE FROM ops WHERE log = :log AND seq >= :seq", place)
             self.database.run(
-                """UPDATE logs SET forked_at = :seq, parted_at = MIN(:seq, COALESCE(parted_at, :seq)),
-                   seq = :seq - 1, frozen_at = CASE WHEN frozen_at < :seq
-                   THEN frozen_at END, head = COALESCE((SELECT id FROM ops WHERE log = :log AND seq = :seq - 1), '')
+                """UPDATE logs SET forked_at = :forked, parted_at = :parted, seq = :seq - 1,
+                   frozen_at = CASE WHEN frozen_at < :seq THEN frozen_at END, head = COALESCE((SELECT id FROM ops WHERE log = :log AND seq = :seq - 1), '')
                    WHERE id = :log""",
-                place,
+                {**place, "forked": fork.forked_at, "parted": fork.parted_at},
             )
-        return touched
+        return touched | self._insert({log: fork.resumed for log, fork in forks.items()})
 
     def _insert(self, by_log: Mapping[str, Sequence[Op]]) -> set[Entity]:
         touched: set[Entity] = set()
@@ -329,7 +350,7 @@ class Index:
     def _needs_weighing(self, delta: Delta) -> bool:
         weighty = frozenset(weigh.CONTROL) | ({"checkpoint"} if self._checkpoints_weigh() else frozenset())
         return (
-            bool(delta.rewinds)
+            bool(delta.forks)
             or delta.new_keys
             or any(one.seq == 0 or one.payload is None or one.t in weighty for ops in delta.ops.values() for one in ops)
         )
@@ -342,9 +363,27 @@ class Index:
         keys = {log.actor: self._keys(log.actor) for log in self.logs().values()}
         return any(owner is not None and owner.revoked for owner in keys.values())
 
+    def unsettled(self) -> bool:
+        """Say whether what decides about forks has changed since it was last looked at."""
+        return bool(self.database.query("SELECT 1 FROM meta WHERE name = 'unsettled'"))
+
+    def mark_settled(self) -> None:
+        """Note that it was looked at."""
+        self.database.run("DELETE FROM meta WHERE name = 'unsettled'")
+
+    def scales(self) -> Scales:
+        """Return what weighs the logs as they are."""
+        return Scales(self._opened(self.logs()), self.commons, self.genesis, self._evidence())
+
+    def _unsettle(self, delta: Delta) -> None:
+        decisive = {"checkpoint", *weigh.CONTROL}
+        may_decide = delta.new_keys or any(one.t in decisive for ops in delta.ops.values() for one in ops)
+        if may_decide and self.database.query("SELECT 1 FROM logs WHERE parted_at IS NOT NULL LIMIT 1"):
+            self._set_meta("unsettled", "")
+
     def _weigh(self, delta: Delta) -> set[Entity]:
         """Weigh all logs again; return the entities of those that count otherwise than before."""
-        for ops in delta.ops.values():
+        for ops in (*delta.ops.values(), *(fork.resumed for fork in delta.forks.values())):
             frozen = weigh.frozen_at(ops)
             if frozen is not None:
                 self.database.run(
@@ -353,7 +392,7 @@ class Index:
                     {"seq": frozen, "log": ops[0].log},
                 )
         before = self.logs()
-        after = weigh.weigh(self._opened(before), self.commons, self.genesis, self._evidence())
+        after = Scales(self._opened(before), self.commons, self.genesis, self._evidence()).weigh()
         touched: set[Entity] = set()
         for log in after.logs.values():
             if log != before[log.id]:
@@ -404,7 +443,8 @@ class Index:
         return {Entity(*row) for row in self.database.query(sql, parameters)}
 
     def _refold(self, touched: set[Entity], delta: Delta) -> None:
-        known = {one.id: one for ops in delta.ops.values() for one in ops}
+        fresh = (*delta.ops.values(), *(fork.resumed for fork in delta.forks.values()))
+        known = {one.id: one for ops in fresh for one in ops}
         lives = self._lives(touched, known)
         folded = {e: fold.fold_entity(e, lives[e], self.rules, self.context) for e in touched}
         old = self._existing(touched)

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Protocol
 
-from beads import body, ids, limits, report, weigh
+from beads import body, forks, ids, limits, report
 from beads.errors import InvalidLine
 from beads.op import Line, Op, UnknownVersion, parse
 from beads.rates import Rates
@@ -55,7 +55,10 @@ class Known(Protocol):
         """Return who writes a log."""
 
     def forked_at(self, log: str) -> int | None:
-        """Return where a log forks."""
+        """Return where a log forks, nobody having decided."""
+
+    def prefer(self, log: str) -> forks.Prefer:
+        """Return what says whether anybody has spoken for a branch of a log."""
 
     def position(self, log: str, seq: int) -> Position | None:
         """Return a position of a log's kept chain."""
@@ -204,7 +207,7 @@ class Intaker:
         verdict = self._read(log, seq, lines)
         if not verdict.ops:
             self._note(what, log, verdict)
-        elif self._known.forked_at(log) == seq and not self._is_better(log, verdict.ops):
+        elif not self._is_news(log, seq, verdict.ops):
             self._intake.report.add(what, log, report.UNCHANGED)
         else:
             self._intake.forks[log] = (seq, verdict.ops)
@@ -225,9 +228,14 @@ class Intaker:
     def _before(self, log: str, seq: int) -> Position:
         return (self._known.position(log, seq - 1) if seq else None) or START
 
-    def _is_better(self, log: str, branch: Sequence[Line]) -> bool:
-        held = self._known.branches(log)
-        kept = weigh.kept_branches([*held, branch])
+    def _is_news(self, log: str, seq: int, branch: Sequence[Line]) -> bool:
+        """Say whether a branch proves a fork not known yet, or is to be kept in the place of one that is."""
+        held = [one for one in self._known.branches(log) if one[0].seq == seq]
+        undecided = self._known.forked_at(log) == seq
+        if not held and not undecided:
+            return True
+        most = limits.FORK_BRANCHES if undecided else limits.FORK_BRANCHES - 1
+        kept = forks.kept([*held, branch], self._known.prefer(log), most)
         return [(one[0].id, one[-1].id) for one in kept] != [(one[0].id, one[-1].id) for one in held]
 
     def _note(self, what: str, log: str, verdict: Verdict) -> None:

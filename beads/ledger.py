@@ -7,13 +7,15 @@ caller checks in `make` still holds when its operations are written.
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
-from beads import body, clock, genesis, ids, op, weigh
+from beads import body, clock, forks, genesis, ids, op
 from beads.clock import Hlc
 from beads.errors import NotAllowed, StoreError
-from beads.index import Delta, Index
+from beads.forks import Settled
+from beads.index import Delta, Forked, Index
 from beads.ingest import Intake, Intaker, Source
 from beads.op import Op, Place
 from beads.rates import Rates
@@ -21,6 +23,7 @@ from beads.report import Report
 from beads.rules import Rules
 from beads.store import Changes, Store
 from beads.verify import START, Position, Verdict, Verifier
+from beads.weigh import Scales
 from stamps import keylog
 from stamps.keylog import KeyLog
 from stamps.keys import Signer
@@ -223,7 +226,8 @@ class Ledger:
         )
         return self.rules.read(op.sign(header, author.signer)), raw
 
-    def _commit(self, changes: Changes, forks: Mapping[str, int] | None = None) -> None:
+    def _commit(self, changes: Changes, settled: Mapping[str, Settled] | None = None) -> None:
+        parted = {log: self._forked(log, one) for log, one in (settled or {}).items()}
         self.store.write(changes)
         if changes.key_logs:
             self._key_logs.clear()
@@ -231,8 +235,8 @@ class Ledger:
         bodies = {self._op_id(places, log, seq): raw for log, its in changes.bodies.items() for seq, raw in its.items()}
         delta = Delta(
             self.store.generation(),
-            ops={log: [self._read(one) for one in ops] for log, ops in changes.lines.items()},
-            rewinds=forks or {},
+            ops={log: [self._read(one) for one in ops] for log, ops in changes.lines.items() if log not in parted},
+            forks=parted,
             bodies=bodies,
             erased=frozenset(self._op_id({}, log, seq) for log, seqs in changes.erased.items() for seq in seqs),
             new_keys=bool(changes.key_logs),
@@ -243,6 +247,13 @@ class Ledger:
             hint = "Do not repeat it: the index catches up once the disk allows."
             # Not as a damaged index: whoever meets one does it all again.
             raise StoreError(f"it is written, but the index is not: {error}", hint) from error
+
+    def _forked(self, log: str, settled: Settled) -> Forked:
+        first = settled.resumed[:1] if settled.at == 0 else ()
+        opening = next(iter(first), None) or next((b[0] for b in settled.branches if b[0].seq == 0), None)
+        resumed = [self._read(one) for one in settled.resumed]
+        parted = forks.parted_at(settled)
+        return Forked(settled.at, resumed, settled.forked_at, parted, self._read(opening) if opening else None)
 
     def _read(self, line: op.Line) -> Op:
         # What was verified a moment ago is read already; lines from the own store are not.
@@ -280,26 +291,84 @@ class Ledger:
         return Intaker(source, _Known(self), verifier, rates).run()
 
     def _write_intake(self, intake: Intake) -> None:
-        rewinds = {log: seq for log, (seq, _) in intake.forks.items()}
-        branches = {log: self._branches(log, seq, theirs) for log, (seq, theirs) in intake.forks.items()}
+        scales = self.index.scales() if intake.forks else None
+        settled = {log: self._settled(log, scales, theirs) for log, (_, theirs) in intake.forks.items() if scales}
         changes = Changes(
             key_logs={actor: keys.raw for actor, keys in intake.key_logs.items()},
-            rewinds=rewinds,
             lines=intake.ops,
-            branches=branches,
             bodies=intake.bodies,
         )
-        if changes:
-            self._commit(changes, rewinds)
+        if changes or settled:
+            self._commit(self._with_forks(changes, settled), settled)
+        self._settle_forks()
 
-    def _branches(self, log: str, seq: int, theirs: Sequence[op.Line]) -> list[Sequence[op.Line]]:
-        ours = [op.parse(raw) for raw in self.store.lines(log, seq)]
-        beyond = self.branches(log) or [[]]
-        return weigh.kept_branches([*(branch for each in beyond if (branch := [*ours, *each])), theirs])
+    # -- forks -------------------------------------------------------------------------------------------------
 
-    def branches(self, log: str) -> list[list[op.Line]]:
-        """Return the branches of a forked log that are not kept."""
-        return [[op.parse(raw) for raw in branch] for branch in self.store.branches(log)]
+    def branches(self, log: str) -> list[list[Op]]:
+        """Return the branches of a forked log that are not kept, as far as they verify."""
+        verifier = Verifier(self.commons, self.genesis.private, self.rules, self.key_log, FOREVER_MS)
+        found: list[list[Op]] = []
+        for raw in self.store.branches(log):
+            seq = op.parse(raw[0]).seq
+            before = self.index.position(log, seq - 1) if seq else START
+            found.append(verifier.read(log, raw, before).ops if before is not None else [])
+        return [branch for branch in found if branch]
+
+    def _settle_forks(self, *, anyway: bool = False) -> None:
+        """Follow what has been decided since about logs that fork; or what a killed process did not come to."""
+        if not anyway and not self.index.unsettled():
+            return
+        scales = self.index.scales()
+        logs = {*self.store.forked(), *(log.id for log in self.index.logs().values() if log.parted_at is not None)}
+        settled = {log: one for log in sorted(logs) if not self._is_standing(log, one := self._settled(log, scales))}
+        if settled:
+            self._commit(self._with_forks(Changes(), settled), settled)
+        self.index.mark_settled()
+
+    def _settled(self, log: str, scales: Scales, *more: Sequence[Op]) -> Settled:
+        held: list[Sequence[Op]] = [*self.branches(log), *more]
+        known = self.index.log(log)
+        actor = known.actor if known is not None else held[0][0].payload.actor if held else ""
+        return forks.settle(
+            self._length(log), partial(self._kept, log), held, scales.decide(log, actor), scales.prefer(log, actor)
+        )
+
+    def _is_standing(self, log: str, settled: Settled) -> bool:
+        """Say whether that is how a log is written down."""
+        known = self.index.log(log)
+        if known is None:
+            return False
+        standing = Settled(self._length(log), (), known.forked_at, tuple(self.branches(log)))
+        return settled == standing and known.parted_at == forks.parted_at(settled)
+
+    def _length(self, log: str) -> int:
+        head = self.store.head(log)
+        return head.seq + 1 if head is not None else 0
+
+    def _kept(self, log: str, seq: int) -> list[Op]:
+        return [self.rules.read(op.recall(raw)) for raw in self.store.lines(log, seq)]
+
+    def _with_forks(self, changes: Changes, settled: Mapping[str, Settled]) -> Changes:
+        bodies = {log: self._found_again(log, one.resumed) for log, one in settled.items()}
+        return replace(
+            changes,
+            rewinds={log: one.at for log, one in settled.items()},
+            lines={**changes.lines, **{log: one.resumed for log, one in settled.items() if one.resumed}},
+            branches={log: one.branches for log, one in settled.items()},
+            bodies={**changes.bodies, **{log: its for log, its in bodies.items() if its}},
+        )
+
+    def _found_again(self, log: str, resumed: forks.Branch) -> dict[int, bytes]:
+        """Return the words of a branch that once was kept, was not, and is again; none that were taken back since."""
+        by_seq = {one.seq: one for one in resumed if one.body is not None}
+        actor = known.actor if (known := self.index.log(log)) is not None else ""
+        return {
+            seq: raw
+            for seq, raw in (self.store.lost_bodies(log) if by_seq else ())
+            if seq in by_seq
+            and body.matches(raw, by_seq[seq].body)
+            and not self.index.is_erased(actor, by_seq[seq].id, log)
+        }
 
     def erase(self, author: Author, op_id: str) -> Op:
         """Take back the words of one of the author's own operations.
@@ -338,7 +407,9 @@ class Ledger:
         if at != generation:
             self._key_logs.clear()
             done = _Replay(self, generation).run()
+            self._settle_forks(anyway=True)
             self._drop_erased()
+        self._settle_forks()
         return done
 
 
@@ -403,8 +474,12 @@ class _Known:
     def op_id(self, log: str, seq: int) -> str | None:
         return self._index.op_id(log, seq)
 
-    def branches(self, log: str) -> list[list[op.Line]]:
+    def branches(self, log: str) -> Sequence[forks.Branch]:
         return self._ledger.branches(log)
+
+    def prefer(self, log: str) -> forks.Prefer:
+        weighed = self._logs.get(log)
+        return self._index.scales().prefer(log, weighed.actor) if weighed is not None else forks.nobody
 
     def lacks_body(self, log: str, seq: int) -> Op | None:
         one = self._index.op_at(log, seq)
@@ -424,51 +499,18 @@ class _Replay:
         self._report = Report()
 
     def run(self) -> Report:
-        self._finish_forks()
         fresh = self._fresh()
         if fresh is None:
             # The store went back behind the index (a restored copy): only a new start is right.
             self._ledger.index.clear()
             fresh = self._fresh() or {}
-        forked = {log for log, weighed in self._ledger.index.logs().items() if weighed.forked_at is not None}
-        ops: dict[str, Sequence[Op]] = {}
-        forks: dict[str, int] = {}
-        for log, lines in fresh.items():
-            ops[log] = self._verified(log, lines, self._ledger.index.end(log) or START).ops
-        for log in self._ledger.store.forked():
-            if log not in forked:
-                ops[log], forks[log] = self._with_branch(log, ops[log], self._ledger.store.branches(log)[0])
+        ops = {
+            log: self._verified(log, lines, self._ledger.index.end(log) or START).ops for log, lines in fresh.items()
+        }
         bodies, gone = self._bodies(ops)
-        self._ledger.index.apply(Delta(self._generation, ops, forks, bodies, frozenset(gone), new_keys=True))
+        delta = Delta(self._generation, ops, bodies=bodies, erased=frozenset(gone), new_keys=True)
+        self._ledger.index.apply(delta)
         return self._report
-
-    def _finish_forks(self) -> None:
-        """Finish, or undo, what a process left that was killed while it wrote down a fork."""
-        branches: dict[str, Sequence[Sequence[op.Line]]] = {}
-        rewinds: dict[str, int] = {}
-        store = self._ledger.store
-        for log in store.forked():
-            held = self._ledger.branches(log)
-            fork, proof = self._proof(log, held)
-            head = store.head(log)
-            beyond = (head is not None and head.seq >= fork) or any(seq >= fork for seq in store.body_seqs(log))
-            if len(proof) != len(held) or (proof and beyond):
-                branches[log] = proof
-                rewinds |= {log: fork} if proof else {}
-        if branches:
-            store.write(Changes(rewinds=rewinds, branches=branches))
-            self._generation = store.generation()
-
-    def _proof(self, log: str, held: Sequence[Sequence[op.Line]]) -> tuple[int, list[Sequence[op.Line]]]:
-        """Return where a log forks and the branches that prove it; none where only one of them is there."""
-        for fork in sorted({branch[0].seq for branch in held}):
-            chain = [op.recall(raw) for raw in self._ledger.store.lines(log, fork)]
-            longer = [[*chain, *branch] for branch in held if branch[0].seq == fork + len(chain)]
-            here = [branch for branch in held if branch[0].seq == fork]
-            proof = weigh.kept_branches(branch for branch in (*here, *longer, chain) if branch)
-            if len(proof) > 1:
-                return fork, proof
-        return 0, []
 
     def _fresh(self) -> dict[str, list[bytes]] | None:
         """Return the lines of each log that the index lacks; None where the store lacks what the index has."""
@@ -487,12 +529,6 @@ class _Replay:
         if verdict.stopped:
             self._report.add("log", log, *verdict.stopped, len(verdict.ops))
         return verdict
-
-    def _with_branch(self, log: str, chain: Sequence[Op], branch: Sequence[bytes]) -> tuple[Sequence[Op], int]:
-        """Return the chain with a branch, which the rewind that marks the fork takes off again."""
-        fork = op.parse(branch[0]).seq
-        before = self._verifier.read(log, self._ledger.store.lines(log), START).end
-        return [*chain, *self._verified(log, branch, before).ops], fork
 
     def _bodies(self, ops: Mapping[str, Sequence[Op]]) -> tuple[dict[str, bytes], list[str]]:
         """Return the bodies that the index lacks, by operation, and the operations whose bodies have gone."""
@@ -528,5 +564,5 @@ def _refuse_revoked(key_log: KeyLog | None, key: str) -> None:
     if key_log is not None and key in key_log.revoked:
         raise NotAllowed(
             "this machine's key is revoked: what it writes counts for nothing",
-            "wl id show tells since when; another device of yours can add this machine again with a new key.",
+            "wl id show tells since when; wl id request asks for a new one.",
         )

@@ -16,6 +16,7 @@ class MemoryStore:
     def __init__(self, genesis: bytes) -> None:
         self._genesis = genesis
         self._mutex = threading.Lock()
+        self._lost: dict[str, list[tuple[int, bytes]]] = {}
         self._generation = 0
         self._key_logs: dict[str, bytes] = {}
         self._lines: dict[str, list[Line]] = {}
@@ -86,6 +87,10 @@ class MemoryStore:
         """Yield the bodies of a log with their positions, in order."""
         yield from sorted(self._bodies.get(log, {}).items())
 
+    def lost_bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
+        """Yield the bodies that forks took off a log."""
+        yield from self._lost.get(log, [])
+
     def write(self, changes: Changes) -> None:
         """Take the changes over."""
         after = {log: self._extended(log, changes) for log in {*changes.lines, *changes.rewinds}}
@@ -96,10 +101,12 @@ class MemoryStore:
             ordered = sorted(branches, key=lambda branch: branch[0].id)
             self._branches[log] = [[line.raw for line in branch] for branch in ordered]
         for log, fork in changes.rewinds.items():
+            self._lost.setdefault(log, []).extend(each for each in self._bodies.get(log, {}).items() if each[0] >= fork)
             self._bodies[log] = {seq: raw for seq, raw in self._bodies.get(log, {}).items() if seq < fork}
         for log, bodies in changes.bodies.items():
             self._bodies.setdefault(log, {}).update(bodies)
         for log, seqs in changes.erased.items():
+            self._lost.pop(log, None)
             for seq in seqs:
                 self._bodies.get(log, {}).pop(seq, None)
 

@@ -18,7 +18,7 @@ class Changes:
 
     Attributes:
         key_logs: Actor (SCID) → the whole key log.
-        rewinds: Log → first position to take off its kept chain, with bodies (it has forked there).
+        rewinds: Log → first position to take off its kept chain, with bodies: another branch goes on there, or none.
         lines: Log → lines that follow its kept chain after any rewind.
         branches: Log → the branches not kept, all of them, each from the fork on.
         bodies: Log → position → body.
@@ -86,6 +86,9 @@ class Store(Protocol):
 
     def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies of a log with their positions, in order."""
+
+    def lost_bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
+        """Yield the bodies that forks took off a log, with the positions they had; several may have had the same."""
 
     def write(self, changes: Changes) -> None:
         """Make changes durable, then visible. The caller holds `lock`.

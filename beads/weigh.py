@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from beads import charters, ids, limits, witness
+from beads import charters, forks, ids, limits, witness
 from beads.charters import Word
 from beads.genesis import Genesis
 from beads.governance import Ban, Governance
-from beads.op import Line, Op
+from beads.op import Op
 from beads.ops.charter import Charter, Sign
 from beads.ops.checkpoint import Checkpoint
 from beads.ops.join import Admit, Join
@@ -69,41 +69,6 @@ class Log:
             and seq >= self.counted_from
             and (self.frozen_at is None or seq < self.frozen_at)
         )
-
-
-def kept_chain(ops: Iterable[Op]) -> tuple[list[Op], int | None]:
-    """Return the common part of one log's operations, and where it first forks.
-
-    Operations whose predecessors are missing are left out: they are held until those arrive.
-    """
-    after: defaultdict[str | None, dict[str, Op]] = defaultdict(dict)
-    for op in ops:
-        after[op.prev][op.id] = op
-    chain: list[Op] = []
-    at: str | None = None
-    while len(after[at]) == 1:
-        (op,) = after[at].values()
-        chain.append(op)
-        at = op.id
-    return chain, (len(chain) if len(after[at]) > 1 else None)
-
-
-def kept_branches(branches: Iterable[Sequence[Line]]) -> list[Sequence[Line]]:
-    """Choose the branches to keep of a log that has forked, the same wherever the same were seen.
-
-    Of branches that begin alike the longest, or the one whose end has the greater id; of more than two, those that
-    begin with the lesser ids.
-    """
-    best: dict[str, Sequence[Line]] = {}
-    for branch in branches:
-        start = branch[0].id
-        if start not in best or _length(branch) > _length(best[start]):
-            best[start] = branch
-    return [best[start] for start in sorted(best)[: limits.FORK_BRANCHES]]
-
-
-def _length(branch: Sequence[Line]) -> tuple[int, str]:
-    return len(branch), branch[-1].id
 
 
 def opening(op: Op, commons: str) -> Open | None:
@@ -163,10 +128,12 @@ class Weighed(NamedTuple):
 
 def weigh(opened: Mapping[str, Opened], commons: str, genesis: Genesis, evidence: Evidence) -> Weighed:
     """Decide which operations of which logs count, and who governs."""
-    return _Scales(opened, commons, genesis, evidence).weigh()
+    return Scales(opened, commons, genesis, evidence).weigh()
 
 
-class _Scales:
+class Scales:
+    """Weighs the logs of a commons, once."""
+
     def __init__(self, opened: Mapping[str, Opened], commons: str, genesis: Genesis, evidence: Evidence) -> None:
         self._opened = opened
         self._commons = commons
@@ -177,11 +144,36 @@ class _Scales:
         self._seen: witness.Logs | None = None
 
     def weigh(self) -> Weighed:
+        """Decide which operations of which logs count."""
         members = {log.id: self._member(log) for log in self._opened.values()}
         admitted = _admitted(self._opened, members, self._governance, self._from_the_start())
         logs = {log: replace(members[log], counted_from=admitted.get(log)) for log in self._opened}
         heirs = {log.id: heir for log in self._opened.values() if (heir := self._heir(log)) is not None}
         return Weighed(logs, msgspec.structs.replace(self._governance, heirs=heirs))
+
+    # -- forks -------------------------------------------------------------------------------------------------
+
+    def decide(self, log: str, actor: str) -> forks.Decide:
+        """Return what says which branch of a log goes on: delegates' votes, else the owner's repair (F7)."""
+
+        def decide(at: int, ways: Mapping[str, Sequence[forks.Branch]]) -> str | None:
+            def branch_of(seq: int, op: str) -> str | None:
+                return next((start for start, each in ways.items() if forks.holds(each, seq, op)), None)
+
+            voted = witness.chosen(log, at, self._sightings(), self._governance, branch_of)
+            return voted or next((keep for seq, keep in self._repairs(log, actor) if seq == at and keep in ways), None)
+
+        return decide
+
+    def prefer(self, log: str, actor: str) -> forks.Prefer:
+        """Return what says whether anybody has spoken for a branch of a log."""
+        seen = witness.heads(log, self._sightings())
+        keeps = {keep for _, keep in self._repairs(log, actor)}
+        return lambda branch: branch[0].id in keeps or any(forks.holds([branch], *head) for head in seen)
+
+    def _repairs(self, log: str, actor: str) -> list[tuple[int, str]]:
+        keys = self._evidence.keys(actor)
+        return [(one.seq, one.keep) for one in keys.repairs if one.log == log] if keys is not None else []
 
     # -- who governs -------------------------------------------------------------------------------------------
 
@@ -323,14 +315,16 @@ def _has_effect(admit: Op, members: Mapping[str, Log], counted: Mapping[str, int
     return sponsor.device and replace(sponsor, counted_from=counted.get(admit.log)).counts(admit.seq)
 
 
-def open_log(log: str, start: Open, chain: Sequence[Op], fork: int | None, keys: KeysOf) -> Opened:
+def open_log(
+    log: str, start: Open, chain: Sequence[Op], forked: int | None, parted: int | None, keys: KeysOf
+) -> Opened:
     """Read what weighing needs from a log's chain."""
     owner = keys(start.actor)
     device = owner is not None and owner.allows(start.key, "assertionMethod")
     frozen = frozen_at(chain)
     readable = chain if frozen is None else chain[:frozen]
     control = tuple(op for op in readable if op.t in CONTROL)
-    return Opened(log, start.actor, start.key, device, frozen, fork, fork, control)
+    return Opened(log, start.actor, start.key, device, frozen, forked, parted, control)
 
 
 def weigh_all(ops: Iterable[Op], commons: str, genesis: Genesis, keys: KeysOf) -> tuple[Weighed, list[Op]]:
@@ -339,25 +333,78 @@ def weigh_all(ops: Iterable[Op], commons: str, genesis: Genesis, keys: KeysOf) -
     Returns:
         The logs as weighed, and the kept operations of all of them (live or not).
     """
-    by_log: defaultdict[str, list[Op]] = defaultdict(list)
-    for op in ops:
-        by_log[op.log].append(op)
-    opened: dict[str, Opened] = {}
-    kept: dict[str, list[Op]] = {}
-    for log, its_ops in by_log.items():
-        chain, fork = kept_chain(its_ops)
+    return _InMemory(ops, commons, genesis, keys).weigh()
+
+
+class _InMemory:
+    """Logs as graphs of operations, walked as far as it is decided where they go."""
+
+    def __init__(self, ops: Iterable[Op], commons: str, genesis: Genesis, keys: KeysOf) -> None:
+        self._commons, self._genesis, self._keys = commons, genesis, keys
+        self._after: defaultdict[tuple[str, str | None], dict[str, Op]] = defaultdict(dict)
+        for op in ops:
+            self._after[op.log, op.prev][op.id] = op
+        self._logs = {log for log, _ in self._after}
+        self._kept: dict[str, list[Op]] = {}
+        self._opened: dict[str, Opened] = {}
+
+    def weigh(self) -> tuple[Weighed, list[Op]]:
+        for log in self._logs:
+            self._walk(log, None)
+        before = self._scales()
+        for log in [log for log, opened in self._opened.items() if opened.forked_at is not None]:
+            self._walk(log, before)
+        return self._scales().weigh(), [op for chain in self._kept.values() for op in chain]
+
+    def _scales(self) -> Scales:
+        evidence = Evidence(self._keys, self._checkpoints, self._op_at)
+        return Scales(self._opened, self._commons, self._genesis, evidence)
+
+    def _checkpoints(self) -> Iterable[Op]:
+        return (op for chain in self._kept.values() for op in chain if op.t == "checkpoint")
+
+    def _op_at(self, log: str, seq: int) -> str | None:
+        return self._kept[log][seq].id if log in self._kept and seq < len(self._kept[log]) else None
+
+    def _walk(self, log: str, scales: Scales | None) -> None:
+        """Follow a log to its end or to a fork that nobody has decided; without scales to its first fork.
+
+        Operations whose predecessors are missing are left out: they are held until those arrive.
+        """
+        chain: list[Op] = []
+        parted: int | None = None
+        while ways := self._after[log, chain[-1].id if chain else None]:
+            chosen = next(iter(ways))
+            if len(ways) > 1:
+                parted = len(chain) if parted is None else parted
+                voted = self._decided(log, len(chain), ways, scales)
+                if voted is None:
+                    break
+                chosen = voted
+            chain.append(ways[chosen])
         # A log that forks at its very start has no kept chain; either opening tells whose it is.
-        start = next(filter(None, (opening(op, commons) for op in chain[:1] or its_ops)), None)
+        first = (opening(op, self._commons) for op in chain[:1] or self._after[log, None].values())
+        start = next(filter(None, first), None)
         if start is not None:
-            opened[log] = open_log(log, start, chain, fork, keys)
-            kept[log] = chain
+            forked = len(chain) if ways else None
+            self._opened[log] = open_log(log, start, chain, forked, parted, self._keys)
+            self._kept[log] = chain
 
-    def op_at(log: str, seq: int) -> str | None:
-        return kept[log][seq].id if log in kept and seq < len(kept[log]) else None
+    def _decided(self, log: str, at: int, ways: Mapping[str, Op], scales: Scales | None) -> str | None:
+        if scales is None or log not in self._opened:
+            return None
+        branches = {start: list(self._branches(log, op)) for start, op in ways.items()}
+        return scales.decide(log, self._opened[log].actor)(at, branches)
 
-    everything = [op for chain in kept.values() for op in chain]
-    evidence = Evidence(keys, lambda: (op for op in everything if op.t == "checkpoint"), op_at)
-    return weigh(opened, commons, genesis, evidence), everything
+    def _branches(self, log: str, first: Op) -> Iterable[list[Op]]:
+        """Yield every way that goes on from an operation, each from it to its end."""
+        paths = [[first]]
+        while paths:
+            path = paths.pop()
+            ends = self._after[log, path[-1].id]
+            if not ends:
+                yield path
+            paths += [[*path, op] for op in ends.values()]
 
 
 def live(op: Op, log: Log) -> Live:

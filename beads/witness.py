@@ -102,5 +102,10 @@ def chosen(
     return None
 
 
+def heads(log: str, logs: Logs) -> set[tuple[int, str]]:
+    """Return every position and operation of a log that any delegate has covered."""
+    return {one.heads[log] for listed in logs.values() for one in listed if log in one.heads}
+
+
 def _tally(cast: Iterable[tuple[str, int]], charter: Charter, place: int) -> int:
     return len({actor for actor, at in cast if at <= place and actor in charter.delegates})

@@ -2,9 +2,10 @@
 
 import os
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -21,9 +22,24 @@ from beads.op import Line, Op, Place
 from beads.rules import Context, Entity
 from beads.verify import Verifier
 from beads.weigh import live
-from stamps import credential
+from stamps import credential, keychange, keylog
+from stamps.keychange import Change, Revoke
+from stamps.keylog import KeyLog
+from stamps.keys import SigningKey
 from stamps.stamp import Stamp
-from tests.world import EPOCH_MS, TERMS, Chain, Said, actor, found, keys_of, ledger_over, memory_ledger, said, second
+from tests.world import (
+    EPOCH_MS,
+    TERMS,
+    Chain,
+    Said,
+    actor,
+    found,
+    ledger_over,
+    memory_ledger,
+    said,
+    second,
+    seed,
+)
 from wanted.ops.post import terms_payload
 from wanted.ops.stamp import facts_at
 from wanted.ops.table import BOARD
@@ -39,11 +55,14 @@ WRITERS = (
     actor("eve"),
 )
 KEY_LOGS = {author.actor: author.key_log for author in WRITERS}
+NAMES = ("alice", "alice", "bob", "bob", "carol", "eve")
 LOOK = settings(max_examples=int(os.environ.get("WL_EXAMPLES", "30")))
 LOOK_LESS = settings(max_examples=int(os.environ.get("WL_EXAMPLES", "12")))
 NOTHING = "0" * 64
 Step = tuple[int, str, int, int, int]
 """Who, what, and three small numbers that pick the rest."""
+Revoked = tuple[int, int, bool]
+"""Which writer's key, the last position that stays, and whether it has an heir."""
 TABLES = (
     "logs", "ops", "entities", "ignored", "beads", "labels", "links", "fields", "items", "claimers", "submissions",
     "stamps", "actors", "erasures",
@@ -63,6 +82,7 @@ class Script:
     accepts: list[Line] = field(default_factory=list)
     beads: list[Line] = field(default_factory=list)
     admits: list[Line] = field(default_factory=list)
+    charters: list[Line] = field(default_factory=list)
     said: list[Line] = field(default_factory=list)
     homes: dict[str, Chain] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
@@ -167,13 +187,64 @@ class Script:
             case "join":
                 return "join", {"admit": pick(self.admits, a)}, []
             case "checkpoint":
-                head = self.main[b].lines[-1]
-                return "checkpoint", {"heads": [[head.log, head.seq, head.id]], "keys": []}, []
+                chains = [*self.main, *(fork for _, fork in self.forks)]
+                head = chains[(a + 7 * b) % len(chains)].lines[-1]
+                keys = [[who, 1 + a % 3]] if a else []
+                return "checkpoint", {"heads": [[head.log, head.seq, head.id]], "keys": keys, **self.charter(c)}, []
+            case "charter":
+                change = self.change(a, b, c)
+                return "charter", {"prev": self.charter(c).get("charter"), "change": change}, self.charters
+            case "sign":
+                return "charter.sign", {"charter": pick(self.charters[::-1], a)}, []
             case "unknown type":
                 return "later.thing", {"x": a}, []
             case "unknown member":
                 return "wanted.claim", {"item": item, "later": a}, []
         return None
+
+    def charter(self, n: int) -> dict[str, str]:
+        """Mostly the last one proposed."""
+        return {"charter": self.charters[-1 - n % 2].id} if len(self.charters) > 1 and n < 5 else {}
+
+    def change(self, a: int, b: int, c: int) -> dict[str, Any]:
+        heads = sorted([chain.log, len(chain.lines) - 1, chain.lines[-1].id] for chain in self.main[: 1 + a])
+        match a:
+            case 0:
+                actors = sorted({WRITERS[n].actor for n in (0, 4, b)})
+                return {"kind": "delegates", "delegates": actors, "threshold": len(actors) // 2 + 1, "until": heads}
+            case 1:
+                policy = {"admission": ("open", "invite")[b % 2], "validators": ("any", "poster")[c % 2]}
+                return {"kind": "policy", **policy}
+            case 2:
+                return {"kind": "admit", "actor": WRITERS[b].actor}
+            case 3:
+                cuts = [place for place in heads if place[0] == self.main[b].log]
+                return {"kind": "ban", "actor": WRITERS[b].actor, "cuts": cuts if c % 2 else []}
+            case 4:
+                return {"kind": ("hide", "unhide")[c % 2], "bead": pick([*self.beads, *self.items], b)}
+            case _:
+                last = self.main[c].lines[-1]
+                item = {"item": pick(self.items, b), "epoch": c % 2, "to": self.main[b].log}
+                return {"kind": "adopt", **item, "from": [last.log, last.seq, last.id]}
+
+    def revoke(self, revoked: Iterable[Revoked]) -> dict[str, KeyLog]:
+        """Return the key logs, with keys that were revoked at some position, or before all, and forks repaired."""
+        found = dict(KEY_LOGS)
+        for who, at, other in revoked:
+            chain, author = self.main[who], WRITERS[who]
+            keys, key = found[author.actor], author.signer.public.did
+            if author.actor in {WRITERS[n].actor for n in (4, 5)} or len(keys.entries) > 2:
+                continue
+            place = ((chain.log, at, chain.lines[at].id),) if at < len(chain.lines) else ()
+            devices = sorted(keys.device_keys() - {key})
+            update, following = (SigningKey.from_seed(seed(f"{NAMES[who]} {name}")) for name in ("third", "fourth"))
+            repairs = tuple((fork.log, n, fork.lines[n].id) for n, fork in self.forks[:1] if n < len(fork.lines))
+            change = Change(
+                revoke=(Revoke(key=key, heir=devices[0] if devices and other else None, at=place),), repairs=repairs
+            )
+            raw = keychange.extend(keys, update, following.public, "2026-09-21T00:00:02Z", change)
+            found[author.actor] = keylog.verify(raw)
+        return found
 
     def submitter(self, n: int) -> str:
         """Mostly the right actor, as a home that means well would write."""
@@ -196,9 +267,9 @@ class Script:
             payload["vc"] = credential.sign_vc(facts_at(place, stamp), key)
         return payload | {"skills": []}
 
-    def everything(self) -> Said:
+    def everything(self, keys: Mapping[str, KeyLog] = MappingProxyType(KEY_LOGS)) -> Said:
         return Said(
-            keys=keys_of(*WRITERS),
+            keys={ids.actor_ref(scid): log.raw for scid, log in keys.items()},
             chains={chain.log: chain.raw for chain in self.main},
             forks=[(fork.log, fork.raw[at:]) for at, fork in self.forks if len(fork.lines) > at],
         )
@@ -215,7 +286,8 @@ def pick(lines: Sequence[Line], n: int) -> str:
 WHATS = (
     "post", "post", "edit", "claim", "claim", "release", "submit", "submit", "grant", "grant", "revoke", "accept",
     "accept", "reject", "close", "withdraw", "handover", "stamp", "stamp", "create", "set", "label", "link", "comment",
-    "erase", "profile", "admit", "join", "checkpoint", "unknown type", "unknown member", "fork", "fork", "fork",
+    "erase", "profile", "admit", "join", "checkpoint", "checkpoint", "charter", "charter", "sign",
+    "unknown type", "unknown member", "fork", "fork", "fork",
 )  # fmt: skip
 OF_THE_HOME = frozenset(("edit", "grant", "revoke", "accept", "reject", "close", "withdraw", "handover", "stamp"))
 RARE = frozenset(("unknown type", "unknown member", "fork", "close", "withdraw"))
@@ -226,9 +298,11 @@ BEGINNING: tuple[Step, ...] = (
 small = st.integers(0, 5)
 steps = st.tuples(small, st.sampled_from(WHATS), small, small, small)
 step_lists = st.one_of(st.lists(steps, max_size=12), st.lists(steps, min_size=20, max_size=60))
+revocations = st.lists(st.tuples(small, small, st.booleans()), max_size=2)
 foundings = st.sampled_from(
     [
-        found(ALICE, validators=validators, admission=admission, private=private)
+        found(*delegates, validators=validators, admission=admission, private=private)
+        for delegates in ((ALICE,), (ALICE, actor("carol")))
         for validators, admission, private in (
             ("poster", "open", False), ("any", "open", False), ("any", "invite", False), ("poster", "open", True),
         )
@@ -244,8 +318,10 @@ def scripted(raw: bytes, steps: Iterable[Step]) -> tuple[Script, Genesis, list[O
     return script, founding, ops
 
 
-def pure(script: Script, founding: Genesis, ops: Iterable[Op]) -> Snapshot:
-    return fold.fold(ops, script.commons, founding, BOARD, KEY_LOGS.get)
+def pure(
+    script: Script, founding: Genesis, ops: Iterable[Op], keys: Mapping[str, KeyLog] = MappingProxyType(KEY_LOGS)
+) -> Snapshot:
+    return fold.fold(ops, script.commons, founding, BOARD, keys.get)
 
 
 def dump(ledger: Ledger) -> dict[str, list[Any]]:
@@ -267,29 +343,34 @@ def cut(lines: list[bytes], draw: random.Random) -> list[bytes]:
 
 
 @LOOK
-@given(foundings, step_lists, st.randoms(use_true_random=False))
-def test_order_and_duplicates_change_nothing(raw: bytes, steps: list[Step], draw: random.Random) -> None:
+@given(foundings, step_lists, revocations, st.randoms(use_true_random=False))
+def test_order_and_duplicates_change_nothing(
+    raw: bytes, steps: list[Step], revoked: list[Revoked], draw: random.Random
+) -> None:
     script, founding, ops = scripted(raw, steps)
-    expected = pure(script, founding, ops).state_hash()
+    keys = script.revoke(revoked)
+    expected = pure(script, founding, ops, keys).state_hash()
     again = [*ops, *(op for op in ops if draw.random() < 0.5)]
     draw.shuffle(again)
-    assert pure(script, founding, again).state_hash() == expected
+    assert pure(script, founding, again, keys).state_hash() == expected
 
 
 @LOOK
-@given(foundings, step_lists, st.randoms(use_true_random=False))
+@given(foundings, step_lists, revocations, st.randoms(use_true_random=False))
 def test_ledgers_that_meet_in_any_way_come_to_the_state_of_the_whole(
-    raw: bytes, steps: list[Step], draw: random.Random
+    raw: bytes, steps: list[Step], revoked: list[Revoked], draw: random.Random
 ) -> None:
     script, founding, ops = scripted(raw, steps)
     ledgers = [memory_ledger(raw) for _ in range(3)]
-    whole = script.everything()
+    keys = script.revoke(revoked)
+    whole = script.everything(keys)
+    ledgers[1].ingest(part_of(script.everything(), draw))
     for _ in range(6):
         ledger, other = draw.sample(ledgers, 2)
         ledger.ingest(part_of(whole if draw.random() < 0.5 else said(other.store), draw))
     ledgers[0].ingest(whole)
     settle(ledgers)
-    snapshot = pure(script, founding, ops)
+    snapshot = pure(script, founding, ops, keys)
     for ledger in ledgers:
         for entity, folded in snapshot.entities.items():
             assert ledger.index.state(*entity) == folded.state, entity
@@ -337,6 +418,8 @@ def homes_of(entity: Entity, ops: Iterable[Op]) -> set[str]:
             homes |= {op.log, op.payload.home or op.log}
         elif op.t == "wanted.handover" and op.payload is not None and op.payload.item == entity.id:
             homes.add(op.payload.to)
+        elif op.t == "charter" and op.p["change"].get("item") == entity.id:
+            homes.add(op.p["change"]["to"])
     return homes
 
 
