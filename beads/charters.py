@@ -60,12 +60,11 @@ class _Book:
             # Who governs is ended by a change of delegates, which says up to where their power counts.
             return False
         last = len(state.charters) - 1
-        behind = {
-            word.actor
-            for word in self._agreed[op.id]
-            if speaks(state.charters, word.actor, word.op.log, word.op.seq, last)
-        }
-        return len(behind) >= state.now.threshold
+        behind = [
+            word for word in self._agreed[op.id] if speaks(state.charters, word.actor, word.op.log, word.op.seq, last)
+        ]
+        proposed = any(word.op.id == op.id for word in behind)
+        return proposed and len({word.actor for word in behind}) >= state.now.threshold
 
 
 def _set_delegates(state: Governance, op: Op, change: rows.Delegates) -> Governance:

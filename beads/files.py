@@ -73,4 +73,5 @@ def git_environment() -> dict[str, str]:
     """Return an environment in which git reads no configuration but the repository's and asks nobody."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
-    return kept | quiet
+    # What stands under refs/replace would be given out in the place of the object asked for.
+    return kept | quiet | {"GIT_NO_REPLACE_OBJECTS": "1"}

@@ -17,7 +17,7 @@ from beads.rules import Context, Entity, Live, Rules
 from beads.weigh import KeysOf, Log, live, weigh_all
 from stamps import canon
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """State hashes are comparable at equal versions only."""
 
 

@@ -300,7 +300,8 @@ class Index:
             self.database.run("DELETE FROM ops WHERE log = :log AND seq >= :seq", place)
             self.database.run(
                 """UPDATE logs SET forked_at = :forked, parted_at = :parted, seq = :seq - 1,
-                   frozen_at = CASE WHEN frozen_at < :seq THEN frozen_at END, head = COALESCE((SELECT id FROM ops WHERE log = :log AND seq = :seq - 1), '')
+                   frozen_at = CASE WHEN frozen_at < :seq THEN frozen_at END,
+                   head = COALESCE((SELECT id FROM ops WHERE log = :log AND seq = :seq - 1), '')
                    WHERE id = :log""",
                 {**place, "forked": fork.forked_at, "parted": fork.parted_at},
             )

@@ -194,7 +194,9 @@ class Intaker:
                 continue
             take = self._take_more if at == length and self._known.forked_at(log) is None else self._take_fork
             return take(what, log, at, chain([raw], theirs))
-        return self._intake.report.add(what, log, report.UNCHANGED if at == length else report.STALE)
+        if at == length:
+            return self._intake.report.add(what, log, report.UNCHANGED)
+        return self._intake.report.add(what, log, report.STALE, f"at_{at - 1}")
 
     def _take_more(self, what: str, log: str, seq: int, lines: Iterable[bytes]) -> None:
         verdict = self._read(log, seq, lines)

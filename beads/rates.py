@@ -49,7 +49,7 @@ class Rates:
         admitted: Says whether a log counts already; a new one may not be known.
         exempt: Says whether a log is one's own.
         stranger: False where the owner chose the peer: then only the bytes are bounded, or no history would ever come.
-        bytes_left: Bytes that the commons may still take uncovered.
+        uncovered: Returns how many bytes of lines are uncovered; asked once, where something is to be taken.
     """
 
     today: Today
@@ -57,13 +57,14 @@ class Rates:
     admitted: Callable[[str], bool]
     exempt: Callable[[str], bool]
     stranger: bool
-    bytes_left: int
+    uncovered: Callable[[], int]
+    _left: int | None = None
 
     def room(self, log: str, at: int) -> int:
         """Return how many lines of a log that has `at` lines may be taken now."""
         if self.exempt(log):
             return UNBOUNDED
-        if self.bytes_left <= 0:
+        if self._bytes_left() <= 0:
             return 0
         if not self.stranger:
             return UNBOUNDED
@@ -76,9 +77,14 @@ class Rates:
         """Note that lines were taken, the first at position `at`, `size` bytes in all."""
         if self.exempt(log):
             return
-        self.bytes_left -= size
+        self._left = self._bytes_left() - size
         if self.stranger:
             self.today.starts.setdefault(log, at)
+
+    def _bytes_left(self) -> int:
+        if self._left is None:
+            self._left = limits.UNCOVERED_BYTES - self.uncovered()
+        return self._left
 
     def _used(self, log: str, at: int) -> int:
         return max(at - max(self.today.starts.get(log, at), self.covered(log)), 0)

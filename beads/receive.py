@@ -11,6 +11,7 @@ from beads import report
 from beads.git_store import GitStore
 from beads.ledger import Ledger
 from beads.pack import Pack
+from beads.rates import Rates
 from beads.refs import Offer, parse_ref
 from beads.report import Report
 from beads.sync import finder
@@ -33,12 +34,14 @@ class Answer(NamedTuple):
     report: Report
 
 
-def receive(ledger: Ledger, store: GitStore, commands: Sequence[Command], received: Pack | None) -> Answer:
-    """Take what a push brings."""
+def receive(
+    ledger: Ledger, store: GitStore, commands: Sequence[Command], received: Pack | None, rates: Rates | None = None
+) -> Answer:
+    """Take what a push brings, as much as strangers may give today."""
     refused = {c.ref: reason for c in commands if (reason := _refusal(store, c)) is not None}
     wanted = {c.ref: c.new for c in commands if c.ref not in refused}
     offer = Offer(store.prefix, wanted, finder(received, store.repository.get), store.refs())
-    done = ledger.ingest(offer)
+    done = ledger.ingest(offer, rates)
     ours = store.refs()
     answers: dict[str, str | None] = dict(refused)
     for name, new in wanted.items():

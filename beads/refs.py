@@ -7,6 +7,7 @@ than two folders, sizes bounded by the pack they came in.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from hashlib import sha256
 from typing import NamedTuple
 
 from beads import gitobject, limits, segment
@@ -51,6 +52,19 @@ def parse_ref(prefix: str, name: str) -> RefName | None:
     if kind != "genesis" and not found.startswith(match[f"{kind}_shard"]):
         return None
     return RefName(kind, found)
+
+
+def digest(refs: Mapping[str, str]) -> str:
+    """Return the digest of references: sha256 over their sorted lines `name SP commit LF` (protocol, Sync).
+
+    Honest nodes encode alike, so equal digests mean the same operations, branches, key logs and words.
+    """
+    return sha256(b"".join(f"{name} {target}\n".encode() for name, target in sorted(refs.items()))).hexdigest()
+
+
+def etag(known: str) -> str:
+    """Return a digest as an entity tag; weak, for the same content may be listed in other bytes."""
+    return f'W/"wl1-{known}"'
 
 
 class Offer:

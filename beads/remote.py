@@ -1,8 +1,8 @@
 """A git remote spoken to within bounds: http(s), ssh, or a repository on this machine. ⚡
 
-dulwich speaks the protocol; what it leaves open is closed here: no redirect is followed, every connection has a
-time-out and every request a deadline, advertised references and packs are counted while they arrive, and what we
-have is told by the tips of the logs in question, so that no history is sent twice.
+dulwich speaks the protocol; what it leaves open is closed here and in `beads.http`: no redirect leads elsewhere, every
+connection has a time-out and every request a deadline, advertised references and packs are counted while they arrive,
+and what we have is told by the tips of the logs in question, so that no history is sent twice.
 """
 
 import contextlib
@@ -11,28 +11,27 @@ import os
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import IO, Any, NamedTuple, Protocol
+from urllib.parse import urljoin, urlsplit
 
 from dulwich.client import AbstractHttpGitClient, HTTPUnauthorized, TraditionalGitClient
 from dulwich.errors import GitProtocolError, HangupException, NotGitRepository, SendPackError
 from dulwich.objects import ObjectID
 from dulwich.pack import UnpackedObject
-from dulwich.protocol import Protocol
+from dulwich.protocol import Protocol as GitProtocol
 from dulwich.refs import Ref
-from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
 from beads import limits
-from beads.address import check_url
+from beads.address import TYPED, Reach, check_url
 from beads.errors import LimitExceeded, RemoteError
 from beads.files import git_environment
 from beads.gitobject import BLOB, COMMIT, TREE, GitObject
+from beads.http import Meter, Web
 from beads.limits import PATIENCE, Patience
 from beads.pack import USUAL, Bounds, Outside, Pack
+from beads.refs import etag
 
 REFS_BYTES = 16 * 1024 * 1024
 """An advertisement of 100 000 references is 10 MB."""
@@ -48,64 +47,20 @@ class RefMove(NamedTuple):
     new: str
 
 
-@dataclass
-class Meter:
-    """Counts bytes and time of one exchange."""
-
-    deadline: float
-    left: int = REFS_BYTES
-
-    def allow(self, more: int) -> None:
-        """Raise the bound, once references were read and a pack is to come."""
-        self.left += more
-
-    def check(self, count: int) -> None:
-        """Count bytes that have come.
-
-        Raises:
-            LimitExceeded: They are too many.
-            RemoteError: Time is up.
-        """
-        self.left -= count
-        if self.left < 0:
-            raise LimitExceeded("the peer sends more than one request may bring")
-        if time.monotonic() > self.deadline:
-            raise RemoteError("the peer takes too long", "Try again later; wl peer remove drops it for good.")
-
-    def wrap(self, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
-        """Count what a reader returns."""
-
-        def counted(size: int = -1) -> bytes:
-            data = read(size)
-            self.check(len(data))
-            return data
-
-        return counted
-
-    def gather(self, read_some: Callable[[int], bytes]) -> Callable[[int], bytes]:
-        """Make exact reads of partial ones, looking at the clock in between: a byte a second is no answer."""
-
-        def exact(size: int) -> bytes:
-            parts: list[bytes] = []
-            left = size
-            while left > 0 and (part := read_some(left)):
-                self.check(len(part))
-                parts.append(part)
-                left -= len(part)
-            return b"".join(parts)
-
-        return exact
+class _Unchanged(Exception):
+    """The peer holds just what we said that we hold."""
 
 
 class _Http(AbstractHttpGitClient):
-    def __init__(self, url: str, meter: Meter, timing: Patience, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, web: Web, meter: Meter, known: str) -> None:
         super().__init__(url, thin_packs=False, quiet=True)
+        self._web = web
         self._meter = meter
-        self._own_headers = dict(headers)
-        self._pool = PoolManager(
-            timeout=Timeout(connect=timing.connect_s, read=timing.connect_s),
-            retries=Retry(0, redirect=0, raise_on_redirect=False),
-        )
+        self._known = known
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._web.close()
 
     def _http_request(
         self,
@@ -114,22 +69,22 @@ class _Http(AbstractHttpGitClient):
         data: bytes | Iterator[bytes] | None = None,
         raise_for_status: bool = True,
     ) -> tuple[Any, Callable[[int], bytes]]:
-        response: Any = self._pool.request(
-            "GET" if data is None else "POST",
-            url,
-            headers=self._own_headers | (headers or {}),
-            body=data,
-            redirect=False,
-            preload_content=False,
-        )
+        asked = {"If-None-Match": etag(self._known)} if self._known and data is None else {}
+        response: Any = self._web.request("GET" if data is None else "POST", url, asked | (headers or {}), data)
+        if response.status == 304 and asked:
+            response.close()
+            raise _Unchanged
         kind = response.headers.get("Content-Type", "")
         if response.status != 200 or not kind.startswith("application/x-git-"):
+            detail = ""
             with contextlib.suppress(HTTPError):
                 detail = response.read(200).decode("utf-8", "replace").strip()
             response.close()
             raise RemoteError(*_http_problem(response.status, detail))
         response.content_type = kind
-        response.redirect_location = ""
+        # Within the origin only: `Web` follows none that leads elsewhere.
+        moved = response.geturl()
+        response.redirect_location = urljoin(url, moved) if moved and urljoin(url, moved) != url else ""
         return response, self._meter.gather(response.read1)
 
 
@@ -150,7 +105,7 @@ class _Pipe(TraditionalGitClient):
         super().__init__(thin_packs=False, quiet=True)
         self._argv = argv
         self._meter = meter
-        self._open: Protocol | None = None
+        self._open: GitProtocol | None = None
 
     def close(self) -> None:
         """End the child process, which dulwich leaves running where the peer turns out to be none."""
@@ -159,7 +114,7 @@ class _Pipe(TraditionalGitClient):
 
     def _connect(
         self, cmd: bytes, path: bytes | str, protocol_version: int | None = None
-    ) -> tuple[Protocol, Callable[[], bool], IO[bytes] | None]:
+    ) -> tuple[GitProtocol, Callable[[], bool], IO[bytes] | None]:
         child = subprocess.Popen(
             self._argv(cmd.decode()),
             stdin=subprocess.PIPE,
@@ -170,7 +125,7 @@ class _Pipe(TraditionalGitClient):
         assert child.stdin is not None
         assert child.stdout is not None
         stdin = child.stdin
-        watch = threading.Timer(max(self._meter.deadline - time.monotonic(), 0), child.kill)
+        watch = threading.Timer(self._meter.seconds_left, child.kill)
         watch.daemon = True
         watch.start()
 
@@ -188,7 +143,7 @@ class _Pipe(TraditionalGitClient):
             child.kill()
             child.wait()
 
-        self._open = Protocol(self._meter.wrap(child.stdout.read), write, close)
+        self._open = GitProtocol(self._meter.wrap(child.stdout.read), write, close)
         return self._open, lambda: False, child.stderr
 
     def get_url(self, path: str) -> str:
@@ -222,10 +177,12 @@ class Fetched(NamedTuple):
     Attributes:
         refs: Everything the peer advertises.
         pack: The objects asked for, or None where nothing was.
+        unchanged: The peer holds what we hold; it advertised nothing.
     """
 
     refs: Mapping[str, str]
     pack: Pack | None
+    unchanged: bool = False
 
 
 class Wanted(NamedTuple):
@@ -235,42 +192,69 @@ class Wanted(NamedTuple):
     haves: Sequence[str]
 
 
+Choose = Callable[[Mapping[str, str]], Wanted]
+
+
+class Remote(Protocol):
+    """What a sync asks of a peer; `GitRemote`, and a file that was carried over (`beads.bundle`)."""
+
+    @property
+    def url(self) -> str:
+        """Its address, for messages."""
+
+    def fetch(
+        self, choose: Choose, outside: Outside, bounds: Bounds = USUAL, known: str = ""
+    ) -> contextlib.AbstractContextManager[Fetched]:
+        """See `GitRemote.fetch`."""
+
+    def push(self, moves: Sequence[RefMove], objects: Callable[[], Sequence[GitObject]]) -> dict[str, str | None]:
+        """See `GitRemote.push`."""
+
+
 class GitRemote:
     """A git repository elsewhere.
 
     Args:
         url: http(s)://…, ssh://…, user@host:path, file://… or a path.
         headers: Sent with every HTTP request (a token for the owner's own node).
+        reach: How far requests may go.
 
     Raises:
         RemoteError: The address is none we speak to.
     """
 
-    def __init__(self, url: str, timing: Patience = PATIENCE, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, url: str, timing: Patience = PATIENCE, headers: Mapping[str, str] | None = None, reach: Reach = TYPED
+    ) -> None:
         self.url = check_url(url)
         self._timing = timing
         self._headers = headers or {}
+        self._reach = reach
+        if reach.suggested and urlsplit(self.url).scheme not in ("http", "https"):
+            raise RemoteError(f"{url} was suggested by a stranger, and such addresses are spoken to over HTTP only")
 
     def fetch(
-        self, choose: Callable[[Mapping[str, str]], Wanted], outside: Outside, bounds: Bounds = USUAL
+        self, choose: Choose, outside: Outside, bounds: Bounds = USUAL, known: str = ""
     ) -> contextlib.AbstractContextManager[Fetched]:
         """Read the references and, in the same round, what `choose` wants of them.
 
         The pack lies in a temporary file until the context ends.
 
+        Args:
+            known: The digest of what is here (`beads.refs.digest`): a node that holds the same says only so.
+
         Raises:
             RemoteError: The peer cannot be reached or misbehaves.
             LimitExceeded: It sends too much.
         """
-        return self._fetch(choose, outside, bounds)
+        return self._fetch(choose, outside, bounds, known)
 
     @contextlib.contextmanager
-    def _fetch(
-        self, choose: Callable[[Mapping[str, str]], Wanted], outside: Outside, bounds: Bounds
-    ) -> Iterator[Fetched]:
+    def _fetch(self, choose: Choose, outside: Outside, bounds: Bounds, known: str) -> Iterator[Fetched]:
         seen: dict[str, str] = {}
         haves: list[str] = []
         meter = self._meter()
+        unchanged = False
 
         def determine_wants(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:
             seen.update(_names(refs))
@@ -280,9 +264,12 @@ class GitRemote:
             return [ObjectID(want.encode()) for want in dict.fromkeys(wanted.wants)]
 
         with tempfile.TemporaryFile() as spool:
-            with self._translated(), contextlib.closing(self._client(meter)) as client:
-                client.fetch_pack(self._path(), determine_wants, _LateHaves(haves), spool.write, protocol_version=0)
-            yield Fetched(seen, _open_pack(spool, outside, bounds))
+            with self._translated(meter), contextlib.closing(self._client(meter, known)) as client:
+                try:
+                    client.fetch_pack(self._path(), determine_wants, _LateHaves(haves), spool.write, protocol_version=0)
+                except _Unchanged:
+                    unchanged = True
+            yield Fetched(seen, _open_pack(spool, outside, bounds), unchanged)
 
     def push(self, moves: Sequence[RefMove], objects: Callable[[], Sequence[GitObject]]) -> dict[str, str | None]:
         """Move references by compare-and-swap.
@@ -307,40 +294,48 @@ class GitRemote:
             return len(made), map(_unpacked, made)
 
         refused: dict[str, str | None] = {}
-        with self._translated(), contextlib.closing(self._client(self._meter())) as client:
+        meter = self._meter()
+        with self._translated(meter), contextlib.closing(self._client(meter)) as client:
             result = client.send_pack(self._path(), update_refs, pack_data)
         status = {name.decode(): error for name, error in (result.ref_status or {}).items()}
         return refused | {name: status.get(name) for name in expected}
 
     def _meter(self) -> Meter:
-        return Meter(time.monotonic() + self._timing.total_s)
+        return Meter(self._timing.total_s, REFS_BYTES)
 
     def _path(self) -> bytes:
         parts = urlsplit(self.url)
         return (parts.path if parts.scheme in ("http", "https") else self.url).encode()
 
-    def _client(self, meter: Meter) -> AbstractHttpGitClient | TraditionalGitClient:
+    def _client(self, meter: Meter, known: str = "") -> AbstractHttpGitClient | TraditionalGitClient:
         parts = urlsplit(self.url)
         if parts.scheme in ("http", "https"):
-            return _Http(f"{parts.scheme}://{parts.netloc}", meter, self._timing, self._headers)
+            web = Web(self.url, meter, self._timing, self._reach, self._headers)
+            return _Http(web.origin, web, meter, known)
         if parts.scheme == "ssh":
             return _Pipe(lambda command: _ssh_command(self.url, command), meter)
         path = parts.path if parts.scheme == "file" else self.url
-        return _Pipe(lambda command: ["git", command, path], meter)
+        # Logs hardly shrink by deltas, and looking for some takes longer than all else in a fetch.
+        return _Pipe(lambda command: ["git", "-c", "pack.window=0", command, path], meter)
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, meter: Meter) -> Iterator[None]:
         try:
             yield
         except RemoteError:
             raise
-        except HTTPUnauthorized as error:
-            raise RemoteError(f"{self.url} wants credentials") from error
-        except HTTPError as error:
-            raise RemoteError(f"{self.url} does not answer", "Is the peer up? See: wl peer list") from error
         except _FAILURES as error:
-            reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-            raise RemoteError(f"cannot talk to {self.url}: {reason}", "Is the peer up? Try: wl peer list") from error
+            if meter.seconds_left:
+                raise RemoteError(*self._problem(error)) from error
+            raise RemoteError(f"{self.url} takes too long", "Try again later; wl peer remove drops it.") from error
+
+    def _problem(self, error: Exception) -> tuple[str, str]:
+        if isinstance(error, HTTPUnauthorized):
+            return f"{self.url} wants credentials", "A private commons needs its owner's token."
+        if isinstance(error, HTTPError):
+            return f"{self.url} does not answer", "Is the peer up? See: wl peer list"
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        return f"cannot talk to {self.url}: {reason}", "Is the peer up? Try: wl peer list"
 
 
 class _LateHaves(_Haves):

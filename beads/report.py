@@ -72,6 +72,7 @@ class Exchange:
         seen: The peer's references as last read.
         pushed: References that the peer took.
         refused: Reference → why it did not.
+        ours: Our references when it was decided what to push.
         passed: References that were not read, by the peer's terms; what they name there is unknown.
     """
 
@@ -79,4 +80,5 @@ class Exchange:
     seen: Mapping[str, str] = field(default_factory=dict)
     pushed: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    ours: Mapping[str, str] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)

@@ -3,28 +3,73 @@
 1. What is taken is decided by what verifies, never by who sent it.
 2. A reference is pushed only after the peer's version was read and found to hold nothing that we lack; the push
    names that version as the expected old one. Refused means: pull again, three times at most.
-3. Nothing to do costs one listing of references.
+3. Nothing to do costs one round trip: a node is told the digest of what is here and says that it has the same; a
+   plain repository lists its references.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 from typing import NamedTuple
 
 from beads import genesis, ids, pack, report
 from beads.errors import InvalidGenesis, InvalidLine, LimitExceeded, NotFound, RemoteError
+from beads.follow import everybody, some
 from beads.git_store import GitStore
 from beads.gitobject import GitObject
 from beads.ledger import Ledger
 from beads.pack import Pack
-from beads.refs import Find, Offer, parse_ref
-from beads.remote import Fetched, GitRemote, RefMove, Wanted
+from beads.refs import Find, Offer, RefName, digest, parse_ref
+from beads.remote import RefMove, Remote, Wanted
 from beads.report import Exchange, Outcome, Report
+from beads.terms import Step, Terms
 
 BATCH = 150
 """References asked for in one request: two haves each stay below what a stateless client may tell."""
-_ORDER = {"genesis": 0, "id": 1, "log": 2, "fork": 3, "body": 4}
+NEW_COUNTS = 40
+"""A log that is not here yet may hold anything, so it counts for as many references that merely moved."""
+OPERATIONS = 60_000
+"""With words, aimed at in one batch of a long sync: each is written before the next, so a sync that is killed goes on
+there; but items that many logs speak of are folded anew with each."""
+_FIRST = ("genesis", "id")
+_ORDER = {"log": 0, "fork": 1, "body": 2}
+_WAITS = "held("
+"""How a node refuses what it may take another time; asking again at once changes nothing."""
 ATTEMPTS = 3
 FAILURES = 20
 """Requests of one pull that may fail: finding one bad reference in a batch takes eight."""
+
+
+@dataclass
+class _Batches:
+    """What of a pull is done, and how much to ask for next.
+
+    Attributes:
+        asked: References read, or given up, with their commits.
+        size: References of one batch at most; halved where a batch is too large.
+        weight: Their weight at most: a log that is new here may be long.
+        of: All references that there are to read, as far as is known.
+    """
+
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    size: int = BATCH
+    weight: int = BATCH
+    of: int = 0
+
+    def cut(self, names: Sequence[str], is_new: Callable[[str], bool]) -> list[str]:
+        """Return the names that come next."""
+        weights = accumulate(NEW_COUNTS if is_new(name) else 1 for name in names)
+        fitting = sum(1 for _ in takewhile(lambda total: total <= self.weight, weights))
+        self.of = len(self.asked) + len(names)
+        return list(names[: min(max(fitting, 1), self.size)])
+
+    def done(self, chosen: Mapping[str, str], taken: int) -> None:
+        """Note a batch; aim the next at a size that is neither endless nor petty."""
+        self.asked.update(chosen.items())
+        self.size = min(2 * self.size, BATCH)
+        if taken:
+            factor = min(max(OPERATIONS / taken, 0.5), 4.0)
+            self.weight = min(max(round(self.weight * factor), BATCH), BATCH * NEW_COUNTS)
 
 
 class Syncer:
@@ -34,10 +79,11 @@ class Syncer:
         store: The ledger's own store.
     """
 
-    def __init__(self, ledger: Ledger, store: GitStore, remote: GitRemote) -> None:
+    def __init__(self, ledger: Ledger, store: GitStore, remote: Remote, terms: Terms | None = None) -> None:
         self._ledger = ledger
         self._store = store
         self._remote = remote
+        self._terms = terms or Terms()
 
     def sync(self, *, pull: bool = True, push: bool = True) -> Exchange:
         """Pull, then push; again where the peer moved meanwhile.
@@ -60,12 +106,11 @@ class Syncer:
     def _pull(self, exchange: Exchange, *, take: bool) -> Report:
         """Read what differs, in batches, and take it; or only judge it, so that nothing unread is overwritten."""
         learned = Report()
-        asked: set[tuple[str, str]] = set()
-        size, failures = BATCH, 0
+        batches, failures = _Batches(), 0
         while True:
             chosen: dict[str, str] = {}
             try:
-                learned.extend(self._read(exchange, chosen, asked, size, take=take))
+                came = self._read(exchange, chosen, batches, take=take)
             except RemoteError as error:
                 too_large = isinstance(error, LimitExceeded)
                 failures += not too_large
@@ -73,27 +118,35 @@ class Syncer:
                 if not chosen or failures > FAILURES:
                     raise
                 if len(chosen) > 1:
-                    size = len(chosen) // 2
+                    batches.size = len(chosen) // 2
                     continue
-                learned.extend(self._held(chosen, "limit" if too_large else "peer"))
+                came = self._held(chosen, "limit" if too_large else "peer")
+            learned.extend(came)
             if not chosen:
                 return learned
-            asked.update(chosen.items())
-            size = min(2 * size, BATCH)
+            batches.done(chosen, sum(outcome.taken for outcome in came.outcomes if outcome.what != "keys"))
+            self._tell(batches, learned)
+            if take and self._terms.room is not None and learned.accepted >= self._terms.room:
+                exchange.passed |= exchange.seen.keys() - {name for name, _ in batches.asked}
+                return learned
 
-    def _read(
-        self, exchange: Exchange, chosen: dict[str, str], asked: set[tuple[str, str]], size: int, *, take: bool
-    ) -> Report:
+    def _tell(self, batches: _Batches, learned: Report) -> None:
+        if self._terms.progress is not None:
+            self._terms.progress(Step(len(batches.asked), batches.of, learned.accepted))
+
+    def _read(self, exchange: Exchange, chosen: dict[str, str], batches: _Batches, *, take: bool) -> Report:
         def choose(theirs: Mapping[str, str]) -> Wanted:
-            chosen.update(self._choose(theirs, asked, size, only_ours=not take))
+            chosen.update(self._choose(exchange, ours, theirs, batches, only_ours=not take))
             return Wanted(tuple(chosen.values()), self._haves(chosen))
 
-        with self._remote.fetch(choose, self._store.repository.get) as fetched:
-            exchange.seen = fetched.refs
+        ours = self._store.refs()
+        with self._remote.fetch(choose, self._store.repository.get, known=digest(ours)) as fetched:
+            exchange.seen = ours if fetched.unchanged else fetched.refs
             if not chosen:
                 return Report()
-            offer = self._offer(chosen, fetched)
-            return self._ledger.ingest(offer) if take else self._ledger.judge(offer)
+            find = finder(fetched.pack, self._store.repository.get)
+            offer = Offer(self._store.prefix, chosen, find, ours)
+            return self._ledger.ingest(offer, self._terms.rates) if take else self._ledger.judge(offer)
 
     def _held(self, chosen: Mapping[str, str], reason: str) -> Report:
         passed_over = Report()
@@ -102,23 +155,30 @@ class Syncer:
         return passed_over
 
     def _choose(
-        self, theirs: Mapping[str, str], asked: set[tuple[str, str]], size: int, *, only_ours: bool
+        self,
+        exchange: Exchange,
+        ours: Mapping[str, str],
+        theirs: Mapping[str, str],
+        batches: _Batches,
+        *,
+        only_ours: bool,
     ) -> dict[str, str]:
-        ours = self._store.refs()
         forked = {ref.id for name in ours if (ref := parse_ref(self._store.prefix, name)) and ref.kind == "fork"}
-        names = {name: parse_ref(self._store.prefix, name) for name in theirs}
         changed = [
-            (_ORDER[ref.kind], name)
-            for name, ref in names.items()
-            if ref is not None
-            and ref.kind != "genesis"
-            and ours.get(name) != theirs[name]
+            (_turn(ref), name, ref)
+            for name, target in theirs.items()
+            if ours.get(name) != target
+            and (name, target) not in batches.asked
             and (name in ours or not only_ours)
+            and (ref := parse_ref(self._store.prefix, name)) is not None
+            and ref.kind != "genesis"
             # Where a log forks at its very beginning nothing is kept: what stands there cannot add to it.
             and not (ref.kind in ("log", "body") and ref.id in forked and name not in ours)
-            and (name, theirs[name]) not in asked
         ]
-        return {name: theirs[name] for _, name in sorted(changed)[:size]}
+        follows = some(self._ledger, self._terms.follow) if self._terms.follow else everybody
+        exchange.passed = {name for _, name, ref in changed if not follows(ref)}
+        names = [name for _, name, _ in sorted(changed) if name not in exchange.passed]
+        return {name: theirs[name] for name in batches.cut(names, lambda name: name not in ours and "/log/" in name)}
 
     def _haves(self, chosen: Mapping[str, str]) -> tuple[str, ...]:
         found: list[str] = []
@@ -130,25 +190,25 @@ class Syncer:
                 found += (tip, *(commit.parents or (commit.tree,)))
         return tuple(found)
 
-    def _offer(self, chosen: Mapping[str, str], fetched: Fetched) -> Offer:
-        find = finder(fetched.pack, self._store.repository.get)
-        return Offer(self._store.prefix, chosen, find, self._store.refs())
-
     # -- push --------------------------------------------------------------------------------------------------
 
     def _push(self, exchange: Exchange, learned: Report, *, took: bool) -> bool:
         """Push what the peer lacks; return True where it moved meanwhile and a pull may help."""
+        exchange.ours = self._store.refs()
         moves = [
             RefMove(name, exchange.seen.get(name), target)
-            for name, target in self._store.refs().items()
-            if exchange.seen.get(name) != target and (name not in exchange.seen or self._covers(name, learned, took))
+            for name, target in exchange.ours.items()
+            if exchange.seen.get(name) != target
+            and name not in exchange.passed
+            and name not in self._terms.withheld
+            and (name not in exchange.seen or self._covers(name, learned, took))
         ]
         if not moves:
             return False
         outcome = self._remote.push(moves, lambda: self._objects(moves))
         exchange.pushed += [name for name, error in outcome.items() if error is None]
         exchange.refused.update({name: error for name, error in outcome.items() if error is not None})
-        return bool(exchange.refused)
+        return any(not reason.startswith(_WAITS) for reason in exchange.refused.values())
 
     def _covers(self, name: str, learned: Report, took: bool) -> bool:
         """Say whether we hold all that the peer has under a reference that was read."""
@@ -165,6 +225,14 @@ class Syncer:
             for obj in self._store.repository.missing(move.new, move.old):
                 found[obj.id] = obj
         return list(found.values())
+
+
+def _turn(ref: RefName) -> tuple[bool, str, int]:
+    """Return when a reference is read: key logs first, then each log with its branches and its words.
+
+    What is told of an operation stands with its words, so that both come to the tables at once.
+    """
+    return ref.kind not in _FIRST, "" if ref.kind in _FIRST else ref.id, _ORDER.get(ref.kind, 0)
 
 
 def _left_there(outcome: Outcome, took: bool) -> bool:
@@ -192,7 +260,7 @@ class Founding(NamedTuple):
     cut: bytes | None
 
 
-def fetch_founding(remote: GitRemote, commons: str | None) -> Founding:
+def fetch_founding(remote: Remote, commons: str | None) -> Founding:
     """Read how a commons began from a peer: the one named, or the only one there that no other builds on.
 
     Raises:

@@ -1,4 +1,4 @@
-"""`python -m bench append|verify|sync|cli|ledger`."""
+"""`python -m bench append|verify|sync|propagate|ring|cli|ledger`."""
 
 import argparse
 import importlib
@@ -12,6 +12,8 @@ DEFAULTS = {
     "append": (1_000, 300),
     "verify": (20_000, 3),
     "sync": (20_000, 3),
+    "propagate": (1_000, 40),
+    "ring": (5_000, 1),
     "cli": (10_000, 15),
     "ledger": (10_000, 30),
 }

@@ -1,5 +1,6 @@
 """What the measurements share: actors, ledgers full of operations, processes timed, figures summed up."""
 
+import json
 import math
 import os
 import platform
@@ -106,12 +107,16 @@ def write_all(ledger: Ledger, author: Author, drafts: Iterable[Draft]) -> list[O
     return written
 
 
-def populate(ledger: Ledger, authors: Sequence[Author], ops: int) -> None:
-    """Fill a ledger with about `ops` mixed operations, spread evenly over the authors' logs."""
+def populate(ledger: Ledger, authors: Sequence[Author], ops: int, talked_of: int = 20) -> None:
+    """Fill a ledger with about `ops` mixed operations, spread evenly over the authors' logs.
+
+    Args:
+        talked_of: Items that all claims, comments and submissions are about.
+    """
     each = math.ceil(ops / len(authors))
-    items = [op.id for op in write_all(ledger, authors[0], map(post, range(20)))]
+    items = [op.id for op in write_all(ledger, authors[0], map(post, range(talked_of)))]
     for author in authors:
-        done = 20 if author is authors[0] else 0
+        done = talked_of if author is authors[0] else 0
         write_all(ledger, author, islice(mixed(items), each - done - 1))
 
 
@@ -196,6 +201,25 @@ def run(argv: Sequence[str], env: Mapping[str, str], cwd: Path | None = None, da
     if done.returncode:
         raise SystemExit(f"{' '.join(argv)}: {done.stderr.decode(errors='replace')}")
     return done.stdout
+
+
+@contextmanager
+def serving(home: Path, port: int = 0) -> Iterator[str]:
+    """Run `wl serve` over a home; yield its address."""
+    argv = [script("wl"), "serve", "--port", str(port), "--json"]
+    with subprocess.Popen(argv, env=environment(home), stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        try:
+            lines = b""
+            while not lines.rstrip().endswith(b"\n}"):
+                lines += child.stdout.readline() or _gone()
+            yield str(json.loads(lines)["url"])
+        finally:
+            child.terminate()
+
+
+def _gone() -> bytes:
+    raise SystemExit("wl serve ended before it served")
 
 
 def cold(argv: Sequence[str], env: Mapping[str, str], runs: int, cwd: Path | None = None) -> Figures:

@@ -1,9 +1,5 @@
 """A commons cloned from a real node, caught up, and found unchanged; beside stock git on the same address."""
 
-import json
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from bench import _world as world
@@ -11,10 +7,14 @@ from bench._world import Figures
 from node import founding, wiring
 from node.commons import Commons
 from node.founding import FIRST_SYNC
-from node.home import Home, Peer
+from node.home import Home
+from node.peers import Peer
 
 LOGS = 20
 MORE = 100
+OPS_AN_ITEM = 50
+JOIN_AIM_S, INCREMENT_AIM_MS = 10.0, 150.0
+"""For 100 000 operations on two cores, and for 100 more."""
 
 
 def measure(ops: int, runs: int) -> Figures:
@@ -24,9 +24,10 @@ def measure(ops: int, runs: int) -> Figures:
         commons = founding.create(home, "Bench", admission="open", validators="poster", dimensions=())
         ledger = wiring.open_ledger(home, commons)
         author = wiring.author(home)
-        world.populate(ledger, [author, *(world.actor() for _ in range(LOGS - 1))], ops)
+        others = [world.actor() for _ in range(LOGS - 1)]
+        world.populate(ledger, [author, *others], ops, max(ops // OPS_AN_ITEM, 20))
         count = sum(head.seq + 1 for head in ledger.index.heads().values())
-        with _serving(home) as base:
+        with world.serving(home.path) as base:
             url = f"{base}/git/{commons}"
             clone = min(_git_clone(url, folder / f"mirror{n}.git") for n in range(runs))
             join = min(_join(url, folder / f"b{n}") for n in range(runs))
@@ -52,30 +53,17 @@ def measure(ops: int, runs: int) -> Figures:
         "baseline_git_fetch_of_nothing": world.spread(nothing_git),
         "cold_wl_sync_of_nothing": verb,
         "same_state_hash": same,
+        "aims": {
+            "join_below_s": JOIN_AIM_S,
+            "increment_p50_below_ms": INCREMENT_AIM_MS,
+            "met": [join < JOIN_AIM_S, world.spread(increments)["p50_ms"] < INCREMENT_AIM_MS],
+        },
         "ratios": {
             "join_to_git_clone": round(join / clone, 1),
             "increment_to_git_fetch": round(min(increments) / min(fetches), 1),
             "nothing_to_git_fetch": round(min(nothing) / min(nothing_git), 1),
         },
     }
-
-
-@contextmanager
-def _serving(home: Home) -> Iterator[str]:
-    argv = [world.script("wl"), "serve", "--port", "0", "--json"]
-    with subprocess.Popen(argv, env=world.environment(home.path), stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        try:
-            lines = b""
-            while not lines.rstrip().endswith(b"\n}"):
-                lines += child.stdout.readline() or _gone()
-            yield str(json.loads(lines)["url"])
-        finally:
-            child.terminate()
-
-
-def _gone() -> bytes:
-    raise SystemExit("wl serve ended before it served")
 
 
 def _git_clone(url: str, into: Path) -> float:

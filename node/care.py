@@ -11,7 +11,8 @@ from beads.ledger import FOREVER_MS, Ledger
 from beads.op import Op
 from beads.verify import START, Verifier
 from node import wiring
-from node.home import DEVICE, KEYS, RECOVERY, Home, short
+from node.home import Home, short
+from node.keybox import DEVICE, KEYS, RECOVERY
 from stamps.errors import StampsError
 
 
@@ -78,14 +79,35 @@ def _identity(home: Home) -> Iterator[Finding]:
     if not home.exists:
         yield Finding("identity", False, "none yet: wl init")
         return
+    for name in (DEVICE, RECOVERY):
+        path = home.box.path(name)
+        closed = path.is_file() and not stat.S_IMODE(path.stat().st_mode) & 0o077
+        missing = name == RECOVERY and not path.exists()
+        hint = "not in this home; keep the file that holds it safe" if missing else f"chmod 600 {path}"
+        yield Finding(name, closed or missing, "" if closed else hint)
     try:
         yield Finding("identity", True, home.key_log().scid)
+        if home.is_revoked:
+            yield Finding("this machine", False, "its key is revoked: it can read, and write no more (wl id request)")
+        yield from _continuations(home)
     except StampsError as error:
-        yield Finding("identity", False, f"{home.path / 'identity' / KEYS}: {error}")
-    for name in (DEVICE, RECOVERY):
-        path = home.path / "identity" / name
-        closed = path.is_file() and not stat.S_IMODE(path.stat().st_mode) & 0o077
-        yield Finding(name, closed or (name == RECOVERY and not path.exists()), "" if closed else f"chmod 600 {path}")
+        yield Finding("identity", False, f"{home.box.path(KEYS)}: {error}")
+
+
+def _continuations(home: Home) -> Iterator[Finding]:
+    """Say where somebody with my recovery key has gone on with another key log than this home's."""
+    ours = home.key_log()
+    for commons in home.commons():
+        store = wiring.open_store(home, commons)
+        try:
+            theirs = store.key_log(ours.scid) or b""
+        finally:
+            store.close()
+        if not (ours.raw.startswith(theirs) or theirs.startswith(ours.raw)):
+            yield Finding(
+                f"key log in {short(commons)}", False,
+                "it is gone on with twice, here and there; go on in the home that the last change was made in",
+            )  # fmt: skip
 
 
 def _commons(home: Home, commons: str, *, fix: bool) -> Iterator[Finding]:

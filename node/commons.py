@@ -6,14 +6,19 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from beads import checkpoints
-from beads.errors import NotFound, RemoteError
+from beads.errors import NotFound
 from beads.index import Index
 from beads.ledger import Author, Draft, Ledger
 from beads.limits import Patience
 from beads.op import Op
 from beads.report import Exchange
-from node import wiring
-from node.home import Home, Peer
+from beads.terms import Step
+from node import exchange, present, wiring
+from node.admission import come_in
+from node.exchange import PeerResult
+from node.home import Home
+from node.keybox import meet
+from node.peers import Peer
 from stamps.sheet import EarnedStamp
 from wanted import board, policy, portable, view
 from wanted.errors import NotYours
@@ -37,14 +42,6 @@ class Judgement(NamedTuple):
     severity: str
     skills: Sequence[str]
     message: str
-
-
-class PeerResult(NamedTuple):
-    """What came of a sync with one peer: an exchange, or why there was none."""
-
-    peer: Peer
-    exchange: Exchange | None
-    error: str = ""
 
 
 class Commons:
@@ -81,6 +78,8 @@ class Commons:
     def author(self) -> Author:
         """Who writes; loads the device key at first use."""
         if self._author is None:
+            # Somebody may have pushed a newer key log of mine to this node.
+            meet(self.home.box, self.ledger)
             self._author = wiring.author(self.home)
         return self._author
 
@@ -97,7 +96,15 @@ class Commons:
 
     def post(self, title: str, description: str, terms: Terms) -> ItemView:
         """Offer work."""
-        (op,) = self._write(lambda _: board.post(title, description, terms))
+        (op,) = self.write(lambda _: board.post(title, description, terms))
+        return self.item(op.id)
+
+    def adopt(self, title: str, description: str, terms: Terms, origin: str) -> ItemView:
+        """Offer anew what another commons offered; a link says where it was."""
+        drafts = board.post(title, description, terms)
+        added = {"add": [["adopted-from", origin, ""]], "remove": []}
+        drafts.append(Draft("bead.link", added, following=lambda ops: {"bead": ops[-1].id}))
+        op, _ = self.write(lambda _: drafts)
         return self.item(op.id)
 
     def claim(self, item: str) -> ItemView:
@@ -117,7 +124,7 @@ class Commons:
         before = self.item(item)
         if judgement is not None and before.submissions[board.choose(before, submission)].actor == self.me:
             raise NotYours("nobody stamps their own work", "Accept it without --stamp; stamps are for others to give.")
-        after = self._on(before.id, lambda it: board.accept(it, self._log, submission))
+        after = self._on(before.id, lambda it: board.accept(it, self.log, submission))
         if judgement is not None:
             new = {a.submission for a in after.accepted} - {a.submission for a in before.accepted}
             return self.stamp(after.id, next(iter(new)), judgement)
@@ -148,17 +155,17 @@ class Commons:
 
     def reject(self, item: str, submission: str | None, reason: str, *, final: bool) -> ItemView:
         """Refuse a submission."""
-        return self._on(item, lambda it: board.reject(it, self._log, submission, reason, final=final))
+        return self._on(item, lambda it: board.reject(it, self.log, submission, reason, final=final))
 
     def grant(self, item: str, actor: str) -> ItemView:
         """Give an item to an actor by hand, for the lease that the configuration says."""
         chosen = self.find_actor(actor)
         until = wiring.now_ms() + self.home.config.policy.lease_ms
-        return self._on(item, lambda it: board.grant(it, self._log, chosen, until))
+        return self._on(item, lambda it: board.grant(it, self.log, chosen, until))
 
     def end(self, item: str, op: str) -> ItemView:
         """Close or withdraw an item."""
-        return self._on(item, lambda it: board.end(it, self._log, op))
+        return self._on(item, lambda it: board.end(it, self.log, op))
 
     def comment(self, item: str, text: str) -> ItemView:
         """Say something under an item."""
@@ -166,19 +173,30 @@ class Commons:
 
     def profile(self, handle: str, links: Sequence[str] = ()) -> None:
         """Say how I want to be called here."""
-        self._write(lambda _: [Draft("profile", {"handle": handle, "links": list(links)})])
+        self.write(lambda _: [Draft("profile", {"handle": handle, "links": list(links)})])
+
+    def attend(self) -> bool:
+        """Do what is left to do as a home and as a delegate: decide on claims, cover what was seen.
+
+        Returns:
+            Whether anything was written.
+        """
+        decided = self.settle()
+        return self.checkpoint() > 0 or bool(decided)
 
     def settle(self) -> list[policy.Decision]:
-        """Decide, as a home, what the policy says: grants, releases, expiries."""
+        """Decide, as a home, what the policy says: grants, releases, expiries. Whose key is revoked decides nothing."""
         made: list[policy.Decision] = []
+        if self.home.is_revoked:
+            return made
 
         def make(ledger: Ledger) -> list[Draft]:
             items = [item for item in map(self._load, self._undecided()) if item is not None]
-            made.extend(policy.decide(items, self._log, wiring.now_ms(), self.home.config.policy, self._expired()))
+            made.extend(policy.decide(items, self.log, wiring.now_ms(), self.home.config.policy, self._expired()))
             return [board.decided(decision) for decision in made]
 
         if self._undecided():
-            self._write(make)
+            self.write(make)
         return made
 
     def _expired(self) -> dict[str, int]:
@@ -186,7 +204,7 @@ class Commons:
         since = wiring.now_ms() - EXPIRY_REMEMBERED_MS
         sql = "SELECT id, entity, seq FROM ops WHERE log = :log AND t = 'wanted.revoke' AND ms > :since"
         found: Counter[str] = Counter()
-        for op_id, item, seq in self.index.database.query(sql, {"log": self._log, "since": since}):
+        for op_id, item, seq in self.index.database.query(sql, {"log": self.log, "since": since}):
             revoke = self.index.op(op_id)
             if revoke is not None and revoke.p["reason"] == "expired":
                 found.update(self._granted_before(item, seq))
@@ -195,7 +213,7 @@ class Commons:
     def _granted_before(self, item: str, seq: int) -> list[str]:
         sql = """SELECT id FROM ops WHERE log = :log AND t = 'wanted.grant' AND kind = 'bead' AND entity = :item
                  AND seq < :seq ORDER BY seq DESC LIMIT 1"""
-        rows = self.index.database.query(sql, {"log": self._log, "item": item, "seq": seq})
+        rows = self.index.database.query(sql, {"log": self.log, "item": item, "seq": seq})
         grants = [self.index.op(row[0]) for row in rows]
         return [str(grant.p["actor"]) for grant in grants if grant is not None]
 
@@ -204,7 +222,7 @@ class Commons:
 
         A checkpoint alone is nothing to cover, or two delegates would cover each other's for ever.
         """
-        if self.me not in self.index.context.governance.now.delegates:
+        if self.home.is_revoked or self.me not in self.index.context.governance.now.delegates:
             return 0
         drafts: list[Draft] = []
 
@@ -212,30 +230,37 @@ class Commons:
             drafts.extend(checkpoints.due(ledger, self.me))
             return drafts
 
-        self._write(make)
+        self.write(make)
         return sum(len(draft.p["heads"]) for draft in drafts)
 
     def _undecided(self) -> list[str]:
         sql = """SELECT entity FROM items WHERE home = :home AND status IN ('open', 'claimed', 'in_review')
                  AND (claims > 0 OR holder IS NOT NULL)"""
-        return [row[0] for row in self.index.database.query(sql, {"home": self._log})]
+        return [row[0] for row in self.index.database.query(sql, {"home": self.log})]
 
     def _load(self, item: str) -> ItemView | None:
         state = self.index.state("bead", item)
         return view.read(state) if state else None
 
     @property
-    def _log(self) -> str:
+    def log(self) -> str:
+        """The log that this machine writes here."""
         return self.author.log(self.id)
 
     def _on(self, item: str, make: Callable[[ItemView], list[Draft]]) -> ItemView:
         chosen = self.item(item).id
-        self._write(lambda ledger: make(board.load(ledger, chosen)))
-        if self.item(chosen).home == self._log:
+        self.write(lambda ledger: make(board.load(ledger, chosen)))
+        if self.item(chosen).home == self.log:
             self.settle()
         return self.item(chosen)
 
-    def _write(self, make: Callable[[Ledger], Sequence[Draft]]) -> list[Op]:
+    def write(self, make: Callable[[Ledger], Sequence[Draft]]) -> list[Op]:
+        """Sign and write what `make` decides; by invitation one comes in first.
+
+        Raises:
+            NotAllowed: Nobody has invited me, or my key may not write this.
+        """
+        come_in(self.ledger, self.author)
         return self.ledger.write(self.author, make)
 
     # -- stamps ------------------------------------------------------------------------------------------------
@@ -246,28 +271,25 @@ class Commons:
 
     # -- peers -------------------------------------------------------------------------------------------------
 
-    def sync_with(self, peer: Peer, patience: Patience, *, pull: bool = True, push: bool = True) -> Exchange:
-        """Sync with one peer.
+    def sync_with(
+        self, peer: Peer, patience: Patience, *,
+        pull: bool = True, push: bool = True, progress: Callable[[Step], None] | None = None,
+    ) -> Exchange:  # fmt: skip
+        """Sync with one peer; see `node.exchange.with_one`."""
+        return exchange.with_one(self.home, self.ledger, peer, patience, pull=pull, push=push, progress=progress)
 
-        Raises:
-            RemoteError: It cannot be reached or misbehaves as a whole.
-        """
-        syncer = wiring.syncer(self.ledger, peer.url, patience)
-        return syncer.sync(pull=pull and peer.pull, push=push and peer.push)
-
-    def sync(self, patience: Patience = QUICK, *, pull: bool = True, push: bool = True) -> list[PeerResult]:
-        """Sync with every peer; one that fails does not keep the others waiting for good."""
-        results: list[PeerResult] = []
-        for peer in self.home.peers(self.id):
-            try:
-                results.append(PeerResult(peer, self.sync_with(peer, patience, pull=pull, push=push)))
-            except RemoteError as error:
-                results.append(PeerResult(peer, None, str(error)))
-        return results
+    def sync(
+        self, patience: Patience = QUICK, *,
+        pull: bool = True, push: bool = True, progress: Callable[[Step], None] | None = None,
+    ) -> list[PeerResult]:  # fmt: skip
+        """Sync with every peer, in a hurry without those that failed a moment ago; see `node.exchange.with_all`."""
+        return exchange.with_all(
+            self.home, self.ledger, patience, pull=pull, push=push, waiting=patience != QUICK, progress=progress
+        )
 
     def handles(self) -> dict[str, str]:
-        """Return the names that actors have given themselves."""
-        return {row[0]: row[1] for row in self.index.database.query("SELECT entity, handle FROM actors")}
+        """Return what to call the actors that have given themselves a name."""
+        return present.names_in(self.index)
 
     def find_actor(self, wanted: str) -> str:
         """Return the actor meant: `me`, a SCID or its start, or a handle.

@@ -3,12 +3,17 @@
 It is the owner's to edit; no verb rewrites it. What verbs keep (peers, the default commons) lies beside it as JSON.
 """
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
 
 import msgspec
 
+from beads.address import Reach
 from node.errors import BadConfig
 from wanted.policy import DAY_MS, Policy
+
+_PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,260}(?:/[A-Za-z0-9._~-]{1,100}){0,4}")
 
 
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,11 +23,13 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: Address to listen on; the loopback unless told otherwise.
         port: 0 takes any free one.
         names: Host names that a browser may use besides the address.
+        public_url: Where others reach this node; it is announced to peers where it is set.
     """
 
     host: str = "127.0.0.1"
     port: int = 8470
     names: tuple[str, ...] = ()
+    public_url: str = ""
 
 
 class Grants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,11 +41,31 @@ class Grants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expired_at_most: int = 2
 
 
+class Peers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Section [peers]: what becomes of addresses that strangers suggest, and what is said of peers.
+
+    Attributes:
+        discover: Sync with suggested nodes without being asked, a few.
+        allow: Networks that suggested addresses may lie in although they are not public.
+        stale_days: For how long nothing new may be covered before that is said; 0 for ever.
+    """
+
+    discover: bool = False
+    allow: tuple[str, ...] = ()
+    stale_days: int = 14
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file; every setting has a default, so none is needed."""
 
     serve: Serve = Serve()
     grants: Grants = Grants()
+    peers: Peers = Peers()
+
+    @property
+    def suggested(self) -> Reach:
+        """How far a request to a suggested address may go."""
+        return Reach(suggested=True, allowed=tuple(map(ip_network, self.peers.allow)))
 
     @property
     def policy(self) -> Policy:
@@ -61,4 +88,10 @@ def load(path: Path) -> Config:
         raise BadConfig(f"{path}: {error}", "docs/reference/configuration.md lists the settings.") from None
     if config.grants.mode not in ("auto", "manual"):
         raise BadConfig(f"{path}: grants.mode is auto or manual, not {config.grants.mode}")
+    if config.serve.public_url and not _PUBLIC_URL.fullmatch(config.serve.public_url):
+        raise BadConfig(f"{path}: serve.public_url is https://HOST or http://HOST:PORT, without a slash at its end")
+    try:
+        _ = config.suggested
+    except ValueError as error:
+        raise BadConfig(f"{path}: peers.allow: {error}", 'It lists networks, as in ["10.1.0.0/16"].') from None
     return config

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
-import urllib3
 
 from beads import genesis, ids
 from beads.address import check_url
@@ -16,12 +15,15 @@ from beads.genesis import Genesis, Parent
 from beads.limits import Patience
 from beads.report import Exchange
 from beads.sync import Founding, fetch_founding
+from beads.terms import Step
 from node import wiring
 from node.commons import Commons
-from node.home import Home, Peer
+from node.home import Home
+from node.peers import Peer
 from stamps.encoding import b64u_encode
 
 FIRST_SYNC = Patience(connect_s=10.0, total_s=1800.0)
+ASKING = Patience(connect_s=10.0, total_s=20.0)
 LISTING_BYTES = 1 << 20
 
 
@@ -55,7 +57,7 @@ def create(home: Home, name: str, *, admission: str, validators: str, dimensions
     return ids.commons_id(raw)
 
 
-def join(home: Home, url: str, say: Callable[[str], None]) -> Joined:
+def join(home: Home, url: str, say: Callable[[str], None], progress: Callable[[Step], None] | None = None) -> Joined:
     """Follow a commons: fetch its founding document, then everything else, verified; keep the address as a peer.
 
     A fork's parent comes along, read-only, from the same address.
@@ -74,12 +76,16 @@ def join(home: Home, url: str, say: Callable[[str], None]) -> Joined:
     if parsed.private:
         raise InvalidGenesis("a private commons is its owner's alone")
     say(f"Joining {parsed.name} …")
+    _come_back(home, commons, say)
     _settle_down(home, founding)
-    home.add_peer(commons, Peer(address))
+    _add_peer(home, commons, Peer(address))
     with Commons(home, commons) as ours:
-        exchange = ours.sync_with(Peer(address, push=False), FIRST_SYNC)
+        exchange = ours.sync_with(Peer(address, push=False), FIRST_SYNC, progress=progress)
     if parsed.parent is not None and parsed.parent.commons not in home.commons():
-        _follow_parent(home, address, parsed.parent)
+        try:
+            _follow_parent(home, address, parsed.parent, say)
+        except NotFound:
+            say("What it inherited is not there; wl join the parent where you find it.")
     return Joined(commons, parsed, exchange)
 
 
@@ -130,17 +136,22 @@ def resolve(url: str) -> tuple[str, str | None]:
 
 
 def _only_commons(address: str) -> tuple[str, str]:
-    pool = urllib3.PoolManager(timeout=10, retries=False)
     try:
-        answer = pool.request("GET", f"{address}/api/v1/commons", redirect=False, preload_content=False)
-        rows = msgspec.json.decode(answer.read(LISTING_BYTES))["commons"]
+        with wiring.web(address, ASKING, LISTING_BYTES) as web:
+            said = web.read("/api/v1/commons", "application/json")
+        rows = msgspec.json.decode(said)["commons"]
         offered = [str(row["id"]) for row in rows]
-    except (urllib3.exceptions.HTTPError, OSError, msgspec.DecodeError, KeyError, TypeError) as error:
+    except (RemoteError, msgspec.DecodeError, KeyError, TypeError) as error:
         raise RemoteError(f"{address} does not answer as a node", "Is it up? wl serve prints its address.") from error
     if len(offered) != 1:
         listed = "; ".join(f"wl join {address}/git/{each}" for each in offered)
         raise NotFound(f"{address} serves {len(offered)} commons", listed or "Nothing to join there.")
     return f"{address}/git/{offered[0]}", offered[0]
+
+
+def _come_back(home: Home, commons: str, say: Callable[[str], None]) -> None:
+    if home.bring_back(commons):
+        say("You have been here before: your own log goes on where it ended.")
 
 
 def _settle_down(home: Home, founding: Founding) -> str:
@@ -152,6 +163,12 @@ def _settle_down(home: Home, founding: Founding) -> str:
     return commons
 
 
+def _add_peer(home: Home, commons: str, peer: Peer) -> None:
+    """Keep where a commons came from, unless the owner has decided about it already; a file is not asked again."""
+    if not wiring.is_bundle(peer.url):
+        home.peer_book(commons).add_if_new(peer)
+
+
 def _check_cut(parsed: Genesis, founding: Founding) -> None:
     if parsed.parent is None:
         return
@@ -159,9 +176,10 @@ def _check_cut(parsed: Genesis, founding: Founding) -> None:
         raise InvalidGenesis("the fork's cut is missing or is not what its genesis names")
 
 
-def _follow_parent(home: Home, address: str, parent: Parent) -> None:
+def _follow_parent(home: Home, address: str, parent: Parent, say: Callable[[str], None]) -> None:
     founding = fetch_founding(wiring.remote(address, FIRST_SYNC), parent.commons)
+    _come_back(home, parent.commons, say)
     _settle_down(home, founding)
-    home.add_peer(parent.commons, Peer(address, push=False))
+    _add_peer(home, parent.commons, Peer(address, push=False))
     with Commons(home, parent.commons) as ours:
         ours.sync_with(Peer(address, push=False), FIRST_SYNC)

@@ -7,9 +7,11 @@ HOME/
   identity/keys.jsonl      my key log: who I am, for everyone
   identity/device.key      signs; mode 0600
   identity/recovery.key    the next update key: put it somewhere safe
+  identity/request.key     a key that waits to become a device's, where there is no identity yet
   commons/<id>/repo.git    one bare repository a commons
   commons/<id>/index.sqlite
-  commons/<id>/peers.json
+  commons/<id>/peers.json  with whom it is synced (`node.peers`)
+  left/<id>                what a commons was that I have left
   town/                    my Gas Town, if there is one
 ```
 """
@@ -24,33 +26,20 @@ import msgspec
 
 from beads import genesis, ids
 from beads.errors import Ambiguous, NotFound
-from beads.files import write_file
+from beads.files import flush_folder, write_file
 from beads.genesis import Genesis
 from node.errors import NodeError, NoHome, Usage
+from node.keybox import DEVICE, KEYS, RECOVERY, REQUEST, Keybox, new_key, unlock
+from node.peers import Peer, PeerBook
 from stamps import keylog
-from stamps.errors import PassphraseNeeded
 from stamps.keylog import KeyLog
-from stamps.keyring import new_seed, read_key, write_key
 from stamps.keys import SigningKey
 
 if TYPE_CHECKING:
     from node.config import Config
 
-DEVICE, RECOVERY, KEYS = "device.key", "recovery.key", "keys.jsonl"
 
-
-class Peer(msgspec.Struct, frozen=True):
-    """Somebody to sync with.
-
-    Attributes:
-        url: Its address; see `beads.remote.check_url`.
-        pull: Take from it.
-        push: Give to it.
-    """
-
-    url: str
-    pull: bool = True
-    push: bool = True
+LEFT = "left"
 
 
 class _State(msgspec.Struct):
@@ -80,9 +69,25 @@ class Home:
     # -- identity ----------------------------------------------------------------------------------------------
 
     @property
+    def box(self) -> Keybox:
+        """The keys, and how they are changed."""
+        return Keybox(self.path / "identity")
+
+    @property
     def exists(self) -> bool:
         """True once there is an identity."""
-        return (self.path / "identity" / KEYS).is_file()
+        return self.box.path(KEYS).is_file()
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while this machine asks to become a device of somebody who is elsewhere, or to be one again."""
+        return self.box.path(REQUEST).is_file()
+
+    @property
+    def is_revoked(self) -> bool:
+        """True where the key with which this machine signs may speak for its owner no longer."""
+        public = self.box.public(DEVICE) if self.exists else None
+        return public is not None and public.did in self.key_log().revoked
 
     def key_log(self) -> KeyLog:
         """Return who I am.
@@ -90,12 +95,13 @@ class Home:
         Raises:
             NoHome: Nobody yet.
         """
-        if not self.exists:
+        found = self.box.key_log
+        if found is None:
             raise NoHome(f"no identity at {self.path}", "Make one: wl init (create and join do it too)")
-        return keylog.verify((self.path / "identity" / KEYS).read_bytes())
+        return found
 
     def device_key(self, ask: Callable[[], bytes] | None = None) -> SigningKey:
-        """Return the key that signs, read once.
+        """Return the key that signs, read once, and again where another process has changed it.
 
         Args:
             ask: Returns the passphrase, where one is needed.
@@ -104,14 +110,9 @@ class Home:
             PassphraseNeeded: It is encrypted and there is nobody to ask.
             KeyFileError: It cannot be read.
         """
-        path = self.path / "identity" / DEVICE
-        if self._unlocked is None:
-            try:
-                self._unlocked = read_key(path)
-            except PassphraseNeeded:
-                if ask is None:
-                    raise
-                self._unlocked = read_key(path, ask())
+        self.box.settle()
+        if self._unlocked is None or self.box.public(DEVICE) not in (None, self._unlocked.public):
+            self._unlocked = unlock(self.box.path(DEVICE), ask).key
         return self._unlocked
 
     def make_identity(self, device: SigningKey | None = None, passphrase: bytes | None = None) -> KeyLog:
@@ -123,24 +124,32 @@ class Home:
             device: An existing key to use, instead of a new one.
 
         Raises:
-            NodeError: There is an identity already.
+            NodeError: There is an identity already, or there will be.
+        """
+        device, recovery = device or new_key(), new_key()
+        with self.box.opened():
+            self.refuse_identity()
+            raw = keylog.incept(
+                update=new_key(), next_update=recovery.public, device=device.public,
+                time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            )  # fmt: skip
+            self.box.stage(DEVICE, device, passphrase)
+            self.box.stage(RECOVERY, recovery, None)
+            return self.box.commit(raw)
+
+    def refuse_identity(self) -> None:
+        """Refuse to go on where somebody is at home, or will be.
+
+        Raises:
+            NodeError: There is an identity already, or this machine asks to become a device of one.
         """
         if self.exists:
             raise NodeError(f"there is an identity at {self.path} already", "See: wl me")
-        folder = self.path / "identity"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        device = device or SigningKey.from_seed(new_seed())
-        recovery = SigningKey.from_seed(new_seed())
-        raw = keylog.incept(
-            update=SigningKey.from_seed(new_seed()), next_update=recovery.public, device=device.public,
-            time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )  # fmt: skip
-        for name, key, secret in ((DEVICE, device, passphrase), (RECOVERY, recovery, None)):
-            # A run that was killed here left keys that no key log names: nobody can miss them.
-            (folder / name).unlink(missing_ok=True)
-            write_key(folder / name, key, secret)
-        write_file(folder / KEYS, raw)
-        return keylog.verify(raw)
+        if self.is_waiting:
+            raise NodeError(
+                "this machine asks to become a device of an identity that is elsewhere",
+                "Take it up: wl id adopt URL (or go without: wl id request --cancel)",
+            )
 
     # -- commons -----------------------------------------------------------------------------------------------
 
@@ -202,6 +211,33 @@ class Home:
         state.commons = commons
         self._write_state(state)
 
+    def put_away(self, commons: str) -> Path:
+        """Follow a commons no longer; return where everything of it lies now."""
+        place = self.path / LEFT / commons
+        self._move_folder(self.commons_folder(commons), place)
+        self.forget_default(commons)
+        return place
+
+    def bring_back(self, commons: str) -> bool:
+        """Bring back what was put away when a commons was left; return whether there was anything."""
+        place, folder = self.path / LEFT / commons, self.commons_folder(commons)
+        if not place.is_dir() or folder.exists():
+            return False
+        self._move_folder(place, folder)
+        return True
+
+    def _move_folder(self, old: Path, new: Path) -> None:
+        new.parent.mkdir(parents=True, exist_ok=True)
+        old.rename(new)
+        flush_folder(new.parent)
+
+    def forget_default(self, commons: str) -> None:
+        """Let verbs mean a commons no longer."""
+        state = self._state()
+        if state.commons == commons:
+            state.commons = None
+            self._write_state(state)
+
     def ledger_id(self) -> str | None:
         """Return the private ledger that `bd` means."""
         return self._state().ledger
@@ -221,29 +257,13 @@ class Home:
 
     # -- peers -------------------------------------------------------------------------------------------------
 
+    def peer_book(self, commons: str) -> PeerBook:
+        """Return the peers of a commons with their terms."""
+        return PeerBook(self.commons_folder(commons))
+
     def peers(self, commons: str) -> list[Peer]:
         """Return the peers of a commons."""
-        path = self.commons_folder(commons) / "peers.json"
-        return msgspec.json.decode(path.read_bytes(), type=list[Peer]) if path.is_file() else []
-
-    def add_peer(self, commons: str, peer: Peer) -> None:
-        """Add a peer, or change how one is treated."""
-        others = [p for p in self.peers(commons) if p.url != peer.url]
-        self._write_peers(commons, [*others, peer])
-
-    def remove_peer(self, commons: str, url: str) -> None:
-        """Take a peer off the list.
-
-        Raises:
-            NotFound: It is not on it.
-        """
-        left = [p for p in self.peers(commons) if p.url != url]
-        if len(left) == len(self.peers(commons)):
-            raise NotFound(f"no peer {url}", "See: wl peer list")
-        self._write_peers(commons, left)
-
-    def _write_peers(self, commons: str, peers: list[Peer]) -> None:
-        write_file(self.commons_folder(commons) / "peers.json", msgspec.json.encode(peers))
+        return self.peer_book(commons).peers()
 
 
 def locate(environment: Mapping[str, str] | None = None) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 
 from beads import ids
 from beads.index import Index
+from node import naming
 from stamps.sheet import Sheet
 from wanted.view import ItemView
 
@@ -49,29 +50,29 @@ def item_json(index: Index, item: ItemView) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def item_lines(index: Index, item: ItemView, handles: Mapping[str, str]) -> list[str]:
+def item_lines(index: Index, item: ItemView, names: Mapping[str, str]) -> list[str]:
     """Return an item as text."""
     prose = texts(index, item)
     lines = [
         f"{ids.short(item.id)}  {prose.get('title', '') or '(no words held here)'}",
         f"  status      {item.shown_status}",
-        f"  posted by   {name(item.poster, handles)}, {day(item.created.ms)}",
+        f"  posted by   {name(item.poster, names)}, {day(item.created.ms)}",
     ]
     if item.holder is not None:
-        lines.append(f"  held by     {name(item.holder.actor, handles)} until {day(item.holder.until)}")
+        lines.append(f"  held by     {name(item.holder.actor, names)} until {day(item.holder.until)}")
     elif item.provisional is not None:
-        lines.append(f"  claimed by  {name(item.provisional, handles)} (unconfirmed until its home grants it)")
+        lines.append(f"  claimed by  {name(item.provisional, names)} (unconfirmed until its home grants it)")
     if item.terms.skills:
         lines.append(f"  skills      {', '.join(item.terms.skills)}")
     for op, submission in item.submissions.items():
         verdict = "accepted" if item.accepted_of(op) else "waits" if op in item.unjudged else "rejected"
-        lines.append(f"  submission  {ids.short(op)} by {name(submission.actor, handles)}: {verdict}")
+        lines.append(f"  submission  {ids.short(op)} by {name(submission.actor, names)}: {verdict}")
         summary = index.prose(op).get("summary", "")
         lines += [f"              {line}" for line in summary.splitlines()]
         lines += [f"              {evidence_line(evidence)}" for evidence in submission.evidence]
     for stamp in item.stamps:
         scores = ", ".join(f"{dimension} {score}/5" for dimension, score in stamp.dims)
-        lines.append(f"  stamp       {scores} by {name(stamp.author, handles)}: {stamp.title}")
+        lines.append(f"  stamp       {scores} by {name(stamp.author, names)}: {stamp.title}")
     if prose.get("description"):
         lines += ["", *(f"  {line}" for line in prose["description"].splitlines())]
     return lines
@@ -94,9 +95,15 @@ def _brief(value: str | int | bool) -> str:
     return text[:12] if len(text) == 40 and set(text) <= set("0123456789abcdef") else text
 
 
-def name(actor: str, handles: Mapping[str, str]) -> str:
-    """Show an actor as handle and a piece of the SCID: a handle alone proves nothing."""
-    return f"{handles[actor]} ·{actor[-6:]}" if handles.get(actor) else actor[:12]
+def names_in(*indexes: Index) -> dict[str, str]:
+    """Return what to call the actors of some commons that have given themselves a name; see `node.naming`."""
+    rows = (row for index in indexes for row in index.database.query("SELECT entity, handle FROM actors"))
+    return naming.shown({actor: handle for actor, handle in rows if handle})
+
+
+def name(actor: str, names: Mapping[str, str]) -> str:
+    """Show an actor: by its name (`node.naming`), or by how its id begins where it has none."""
+    return names.get(actor) or actor[:12]
 
 
 def sheet_json(sheet: Sheet, commons: Mapping[str, str]) -> dict[str, Any]:
@@ -121,7 +128,7 @@ def sheet_json(sheet: Sheet, commons: Mapping[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def sheet_lines(sheet: Sheet, who: str, commons: Mapping[str, str], handles: Mapping[str, str]) -> list[str]:
+def sheet_lines(sheet: Sheet, who: str, commons: Mapping[str, str], names: Mapping[str, str]) -> list[str]:
     """Return a character sheet as text."""
     if not sheet.timeline:
         return [f"{who}: no stamps yet"]
@@ -133,7 +140,7 @@ def sheet_lines(sheet: Sheet, who: str, commons: Mapping[str, str], handles: Map
     for origin, n in sheet.commons.items():
         lines.append(f"  earned in    {commons.get(origin, '')} {origin[:20]}…: {n}")
     for stamp in sheet.timeline:
-        lines.append(f"  {day(stamp.time_ms)}  {stamp.title} ({stamp.severity}, by {name(stamp.issuer, handles)})")
+        lines.append(f"  {day(stamp.time_ms)}  {stamp.title} ({stamp.severity}, by {name(stamp.issuer, names)})")
     return lines
 
 

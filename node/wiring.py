@@ -8,20 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from beads import files, genesis, ids
+from beads.address import TYPED, Reach
 from beads.database import Sqlite
 from beads.index import Index
 from beads.journal import Journal, start_of_system
 from beads.ledger import Author, Ledger, author_of
 from beads.limits import Patience
 from beads.projection import BEADS, SEARCH
+from beads.terms import Terms
 from node.home import Home
 from stamps.errors import PassphraseNeeded
+from stamps.keylog import KeyLog
 from wanted.ops.table import BOARD
 from wanted.projection import ACTORS, ITEMS
 
 if TYPE_CHECKING:
+    from beads.bundle import BundleFile
     from beads.git_store import GitStore
-    from beads.remote import GitRemote
+    from beads.http import Web
+    from beads.remote import Remote
     from beads.sync import Syncer
 
 PROJECTIONS = (BEADS, SEARCH, ITEMS, ACTORS)
@@ -55,20 +60,53 @@ def found(home: Home, genesis_raw: bytes, cut: bytes | None = None) -> str:
     return commons
 
 
-def remote(url: str, patience: Patience) -> "GitRemote":
-    """Name a git repository elsewhere."""
+def remote(url: str, patience: Patience, reach: Reach = TYPED) -> "Remote":
+    """Name a git repository elsewhere, or a file that one was written to."""
     # Start-up time: HTTP is imported by verbs that have a peer to talk to, and by no others.
+    from beads.bundle import BundleFile  # noqa: PLC0415
     from beads.remote import GitRemote  # noqa: PLC0415
 
-    return GitRemote(url, patience)
+    return BundleFile(Path(url)) if is_bundle(url) else GitRemote(url, patience, reach=reach)
 
 
-def syncer(ledger: Ledger, url: str, patience: Patience) -> "Syncer":
+def is_bundle(url: str) -> bool:
+    """Say whether an address is that of a file that a commons was written to."""
+    # Start-up time: see `remote`.
+    from beads import bundle  # noqa: PLC0415
+
+    return bundle.is_bundle(url)
+
+
+def bundle(path: Path) -> "BundleFile":
+    """Open a file that a commons was written to."""
+    # Start-up time: see `remote`.
+    from beads.bundle import BundleFile  # noqa: PLC0415
+
+    return BundleFile(path)
+
+
+def write_bundle(path: Path, store: "GitStore", since: Path | None) -> int:
+    """Write a commons to a file, without what an older one has; return how many references went in."""
+    # Start-up time: see `remote`.
+    from beads.bundle import write  # noqa: PLC0415
+
+    return write(path, store.repository.path, store.refs(), bundle(since) if since else None)
+
+
+def syncer(ledger: Ledger, to: "Remote", terms: Terms | None = None) -> "Syncer":
     """Pair a ledger that `open_ledger` made with a peer."""
     # Start-up time: see `remote`.
     from beads.sync import Syncer  # noqa: PLC0415
 
-    return Syncer(ledger, store_of(ledger), remote(url, patience))
+    return Syncer(ledger, store_of(ledger), to, terms)
+
+
+def web(url: str, patience: Patience, largest: int, reach: Reach = TYPED) -> "Web":
+    """Open an exchange with a node's other doors."""
+    # Start-up time: see `remote`.
+    from beads.http import Meter, Web  # noqa: PLC0415
+
+    return Web(url, Meter(patience.total_s, largest), patience, reach)
 
 
 def store_of(ledger: Ledger) -> "GitStore":
@@ -131,17 +169,22 @@ def git_environment() -> dict[str, str]:
 
 
 def author(home: Home, by: str | None = None) -> Author:
-    """Return the home's owner, ready to sign; asks for the passphrase on a terminal, or takes WL_PASSPHRASE."""
-    return author_of(home.key_log(), home.device_key(_passphrase), by)
+    """Return the home's owner, ready to sign; asks for the passphrase as `passphrase` does."""
+    return author_of(home.key_log(), home.device_key(lambda: passphrase("device key")), by)
 
 
-def _passphrase() -> bytes:
+def passphrase(what: str) -> bytes:
+    """Ask for the passphrase of a key on a terminal, or take WL_PASSPHRASE.
+
+    Raises:
+        PassphraseNeeded: There is nobody to ask.
+    """
     given = os.environ.get("WL_PASSPHRASE")
     if given is not None:
         return given.encode()
     if not sys.stdin.isatty():
-        raise PassphraseNeeded("the device key is encrypted", "Run it on a terminal, or set WL_PASSPHRASE.")
-    return getpass.getpass("Passphrase: ").encode()
+        raise PassphraseNeeded(f"the {what} is encrypted", "Run it on a terminal, or set WL_PASSPHRASE.")
+    return getpass.getpass(f"Passphrase of the {what}: ").encode()
 
 
 def generation(home: Home, commons: str) -> str:
@@ -149,5 +192,5 @@ def generation(home: Home, commons: str) -> str:
     return files.read_generation(home.commons_folder(commons) / "repo.git")
 
 
-def _no_new_logs(actor: str, key: str) -> bool:
+def _no_new_logs(actor: str) -> KeyLog | None:
     raise AssertionError("a reader never takes up new logs")

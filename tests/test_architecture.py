@@ -21,21 +21,23 @@ FLOORS = ("stamps", "beads", "wanted", "town", "node")
 # Law 3: modules that touch the world (⚡). A name that ends in a dot stands for all modules below it.
 IO = (
     "stamps.keyring",
-    "beads.alchemy", "beads.database", "beads.files", "beads.git_store", "beads.journal", "beads.remote",
-    "beads.repository",
+    "beads.alchemy", "beads.bundle", "beads.database", "beads.files", "beads.git_store", "beads.http", "beads.journal",
+    "beads.remote", "beads.repository",
     "town.context", "town.decisions", "town.drivers.", "town.refinery", "town.rig", "town.runtime_state",
     "town.script_agent", "town.supervisor", "town.town",
     "node.",
 )  # fmt: skip
 # Node is the edge; these of its modules are pure all the same.
-PURE = ("node", "node.errors", "node.web.readme")
+PURE = ("node", "node.errors", "node.naming", "node.web.readme")
 
 # Law 2: who may name another floor's I/O modules besides node.wiring, and why.
 NAMES_CONCRETE_THINGS = {
     ("node.home", "beads.files"): "write_file, the one durable replacement of a file",
+    ("node.peers", "beads.files"): "write_file, for the lists of peers",
     ("node.ledgers", "beads.files"): "write_file, for .beads/ledger.toml",
     ("node.http.keeper", "beads.files"): "write_file, for the owner's token",
-    ("node.home", "stamps.keyring"): "the owner's keys are files of the home",
+    ("node.keybox", "beads.files"): "write_file, for the key log",
+    ("node.keybox", "stamps.keyring"): "the owner's keys are files of the home",
     ("node.townhall", "town.town"): "the town's façade is what a node opens",
     ("node.cli.gt_verbs", "town.town"): "for annotations, and to install one",
 }

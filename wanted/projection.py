@@ -27,6 +27,7 @@ def _item_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
         "skills": ",".join(item.terms.skills),
         "created": item.created.ms,
         "updated": item.updated.ms,
+        "hidden": int(state.get("hidden", False)),
     }
     return {
         "items": [row],
@@ -58,7 +59,7 @@ ITEMS = Projection(
         """CREATE TABLE items (entity TEXT PRIMARY KEY, title TEXT NOT NULL, status TEXT NOT NULL,
            poster TEXT NOT NULL, home TEXT NOT NULL, holder TEXT, provisional TEXT, claims INTEGER NOT NULL,
            project TEXT, effort TEXT NOT NULL, priority INTEGER NOT NULL, skills TEXT NOT NULL,
-           created INTEGER NOT NULL, updated INTEGER NOT NULL)""",
+           created INTEGER NOT NULL, updated INTEGER NOT NULL, hidden INTEGER NOT NULL)""",
         "CREATE INDEX items_board ON items (status, priority, created)",
         "CREATE INDEX items_home ON items (home)",
         "CREATE TABLE claimers (entity TEXT NOT NULL, actor TEXT NOT NULL)",
@@ -76,7 +77,7 @@ ITEMS = Projection(
     columns={
         "items": (
             "entity", "title", "status", "poster", "home", "holder", "provisional", "claims", "project", "effort",
-            "priority", "skills", "created", "updated",
+            "priority", "skills", "created", "updated", "hidden",
         ),
         "claimers": ("entity", "actor"),
         "submissions": ("entity", "op", "actor", "created", "verdict"),

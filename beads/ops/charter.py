@@ -88,8 +88,9 @@ class Adopt(_Change, frozen=True, tag="adopt", rename={"from_": "from"}):
 
 Change: TypeAlias = Delegates | Policy | AdmitActor | Ban | Hide | Unhide | Adopt
 _KINDS: Mapping[str, type[msgspec.Struct]] = {
-    str(kind.__struct_config__.tag): kind for kind in (Delegates, Policy, AdmitActor, Ban, Hide, Unhide, Adopt)
-}
+    "delegates": Delegates, "policy": Policy, "admit": AdmitActor, "ban": Ban, "hide": Hide, "unhide": Unhide,
+    "adopt": Adopt,
+}  # fmt: skip
 
 
 class Charter(msgspec.Struct, frozen=True):

@@ -15,13 +15,14 @@ from beads.listing import Query, check, rows
 from beads.reading import Reader
 from beads.sync import fetch_founding
 from beads.tracker import Tracker
-from node import ledgers, wiring
+from node import exchange, ledgers, wiring
 from node.cli.bd_common import Desk, bd_verb
 from node.cli.common import Verbs
 from node.cli.wl_identity import ensure_identity
 from node.errors import Usage
-from node.home import Home, Peer
+from node.home import Home
 from node.ledgers import Place
+from node.peers import Peer
 from stamps.encoding import b64u_encode
 
 _PREFIX = re.compile(r"[a-z][a-z0-9_-]{0,29}")
@@ -55,7 +56,7 @@ def init(desk: Desk, prefix: str | None, ledger: str | None, peers: tuple[str, .
     chosen = _existing(home, ledger, source) or found_ledger(home, name)
     place = Place(chosen, folder, name, (*peers, *((source,) if source and source not in peers else ())))
     for peer in place.peers:
-        home.add_peer(chosen, Peer(peer))
+        home.peer_book(chosen).add(Peer(peer))
     ledgers.write(folder, place)
     with desk.writing() as tracker:
         if not tracker.read.settings.values.get("issue_prefix"):
@@ -75,7 +76,7 @@ def _more_peers(home: Home, folder: Path, known: Place, peers: Sequence[str]) ->
     """Share a ledger through more repositories."""
     new = [peer for peer in peers if peer not in known.peers]
     for peer in new:
-        home.add_peer(known.ledger, Peer(peer))
+        home.peer_book(known.ledger).add(Peer(peer))
     if new:
         ledgers.write(folder, known._replace(peers=(*known.peers, *new)))
 
@@ -115,10 +116,10 @@ def _fetch(home: Home, wanted: str | None, source: str | None, peers: Sequence[s
         raise NotFound(f"{source} holds no such ledger", "It may hold a commons: wl join URL")
     wiring.found(home, founding.genesis)
     for peer in {source, *peers}:
-        home.add_peer(chosen, Peer(peer))
+        home.peer_book(chosen).add(Peer(peer))
     ledger = wiring.open_ledger(home, chosen)
     try:
-        wiring.syncer(ledger, source, PATIENCE).sync(push=False)
+        wiring.syncer(ledger, wiring.remote(source, PATIENCE)).sync(push=False)
     finally:
         ledger.close()
     return chosen
@@ -285,7 +286,7 @@ def sync(desk: Desk, pull_only: bool, push_only: bool, accept_peers: bool) -> No
     with desk.writing() as tracker:
         peers = _peers(desk, place, accept=accept_peers)
         before = _losses(tracker)
-        results = [_with(tracker, peer, pull=not push_only, push=not pull_only) for peer in peers]
+        results = [_with(desk.home, tracker, peer, pull=not push_only, push=not pull_only) for peer in peers]
         news = _losses(tracker) - before
         lines = [f"{'✗' if one['error'] else '✓'} {one['peer']}: {one['error'] or one['did']}" for one in results]
         told = _told(tracker, news)
@@ -300,20 +301,20 @@ def _peers(desk: Desk, place: Place, *, accept: bool) -> list[Peer]:
     new = [url for url in place.peers if url not in known]
     if new and accept:
         for url in new:
-            desk.home.add_peer(place.ledger, Peer(url))
+            desk.home.peer_book(place.ledger).add(Peer(url))
     elif new:
         desk.output.note(
             f"Not asked: {', '.join(new)}, which .beads/ledger.toml names. Agree with: bd sync --accept-peers"
         )
-    peers = desk.home.peers(place.ledger)
+    peers = [peer for peer in desk.home.peers(place.ledger) if not peer.blocked]
     if not peers:
         raise Usage("this ledger is shared with nobody", "bd init --peer URL, or bd sync --accept-peers")
     return peers
 
 
-def _with(tracker: Tracker, peer: Peer, *, pull: bool, push: bool) -> dict[str, Any]:
+def _with(home: Home, tracker: Tracker, peer: Peer, *, pull: bool, push: bool) -> dict[str, Any]:
     try:
-        done = wiring.syncer(tracker.ledger, peer.url, PATIENCE).sync(pull=pull, push=push)
+        done = exchange.with_one(home, tracker.ledger, peer, PATIENCE, pull=pull, push=push)
     except RemoteError as error:
         return {"peer": peer.url, "did": "", "error": str(error)}
     return {

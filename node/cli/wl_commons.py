@@ -1,12 +1,18 @@
 """wl create, join, list, fork: commons come to this home."""
 
+import sys
+
 import click
 
+from beads.errors import NotAllowed
 from beads.genesis import Genesis
-from node import founding
-from node.cli.common import Output, commons_option, table, verb
+from node import founding, leaving
+from node.cli.common import Output, commons_option, offline_option, table, verb
+from node.cli.progress import shown
 from node.cli.wl_identity import ensure_identity
+from node.cli.wl_work import in_step
 from node.commons import Commons
+from node.errors import hint_of
 from node.home import Home, locate, short
 
 
@@ -26,7 +32,7 @@ def create(
     home = Home(locate())
     ensure_identity(home, output)
     commons = founding.create(home, name, admission=admission, validators=validators, dimensions=dimensions)
-    _introduce(home, commons, handle)
+    _introduce(output, home, commons, handle)
     output.result(
         {"commons": commons, "name": name},
         [f"Founded {name}.", f"It is {commons}", *_not_meant(home, commons, name)],
@@ -58,9 +64,12 @@ def use(output: Output, commons: str) -> None:
 def join(output: Output, url: str, handle: str | None) -> None:
     """Follow a commons, from any node or git repository that holds it."""
     home = Home(locate())
-    joined = founding.join(home, url, output.note)
+    if home.is_waiting and not home.exists:
+        home.refuse_identity()
+    with shown(output, "Joining") as tell:
+        joined = founding.join(home, url, output.note, tell)
     ensure_identity(home, output)
-    _introduce(home, joined.commons, handle)
+    _introduce(output, home, joined.commons, handle)
     report = joined.exchange.report
     output.result(
         {
@@ -88,10 +97,15 @@ def _history(home: Home, founded: Genesis) -> list[str]:
     ]
 
 
-def _introduce(home: Home, commons: str, handle: str | None) -> None:
-    if handle:
-        with Commons(home, commons) as ours:
+def _introduce(output: Output, home: Home, commons: str, handle: str | None) -> None:
+    if not handle:
+        return
+    with Commons(home, commons) as ours:
+        try:
             ours.profile(handle)
+        except NotAllowed as error:
+            output.note(f"{error}. {hint_of(error)}")
+        else:
             ours.sync()
 
 
@@ -145,3 +159,47 @@ def fork(output: Output, name: str, commons: str | None) -> None:
         ],
         ["wl serve", "wl list"],
     )  # fmt: skip
+
+
+@verb()
+@commons_option
+@offline_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def leave(output: Output, commons: str | None, offline: bool, yes: bool) -> None:
+    """Follow a commons no longer; your stamps there go along, in a file that proves them."""
+    home = Home(locate())
+    chosen = home.choose(commons)
+    name = home.commons()[chosen].name
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Leave {name}?", abort=True)
+    with in_step(output, chosen, offline) as ours:
+        given_up = leaving.held(ours)
+        for item in given_up:
+            ours.release(item)
+    left = leaving.leave(home, chosen)
+    output.result(
+        {"commons": chosen, "folder": str(left.folder), "sheet": str(left.sheet) if left.sheet else None,
+         "released": given_up},
+        [
+            f"You have left {name}.",
+            *([f"Given up: {', '.join(item[:12] for item in given_up)}"] if given_up else []),
+            f"Everything is put away in {left.folder}; wl join brings it back.",
+            *([f"Your stamps are in {left.sheet}: wl sheet verify checks it anywhere."] if left.sheet else []),
+        ],
+        ["wl list"],
+    )  # fmt: skip
+
+
+@verb()
+@click.argument("item")
+@commons_option
+@offline_option
+def adopt(output: Output, item: str, commons: str | None, offline: bool) -> None:
+    """Offer an open item of a fork's parent anew, in the fork."""
+    with in_step(output, commons, offline) as ours:
+        taken = leaving.take_over(ours.home, ours.id, item)
+        output.result(
+            {"item": taken.id},
+            [f"Offered anew as {taken.id[:12]}; its history stays in the parent."],
+            [f"wl show {taken.id[:12]}"],
+        )

@@ -10,7 +10,8 @@ from node import wiring
 from node.cli.common import Output, commons_option, verb
 from node.commons import earned
 from node.errors import Usage
-from node.home import RECOVERY, Home, locate
+from node.home import Home, locate
+from node.keybox import RECOVERY
 from stamps.errors import PassphraseNeeded
 from stamps.keyfile import load
 from stamps.keys import SigningKey
@@ -29,8 +30,8 @@ def ensure_identity(home: Home, output: Output) -> None:
 def init(output: Output, ssh_key: Path | None, passphrase: bool) -> None:
     """Make an identity: keys that stay here, and a key log that everybody may read."""
     home = Home(locate())
-    secret = _new_passphrase() if passphrase else None
-    device = _existing(ssh_key) if ssh_key else None
+    secret = new_passphrase() if passphrase else None
+    device = existing_key(ssh_key) if ssh_key else None
     keys = home.make_identity(device, secret)
     recovery = home.path / "identity" / RECOVERY
     output.result(
@@ -44,14 +45,24 @@ def init(output: Output, ssh_key: Path | None, passphrase: bool) -> None:
     )
 
 
-def _new_passphrase() -> bytes:
+def new_passphrase() -> bytes:
+    """Ask for the passphrase of a new key, or take WL_PASSPHRASE.
+
+    Raises:
+        Usage: There is nobody to ask.
+    """
     given = os.environ.get("WL_PASSPHRASE")
     if not given and not sys.stdin.isatty():
         raise Usage("there is nobody to ask for a passphrase", "Run it on a terminal, or set WL_PASSPHRASE.")
     return (given or click.prompt("Passphrase", hide_input=True, confirmation_prompt=True)).encode()
 
 
-def _existing(path: Path) -> SigningKey:
+def existing_key(path: Path) -> SigningKey:
+    """Read a key that the user has already.
+
+    Raises:
+        Usage: The file holds no private key.
+    """
     raw = path.read_bytes()
     if b"PRIVATE KEY" not in raw:
         raise Usage(f"{path} is not a private key", "Give the file without .pub.")
@@ -84,15 +95,17 @@ def me(output: Output, commons: str | None) -> None:
         mine,
     )
     stamps = len(earned(index, chosen, keys.scid))
+    revoked = home.is_revoked
     output.result(
         {
-            "actor": keys.scid, "did": keys.did, "commons": chosen, "stamps": stamps,
+            "actor": keys.scid, "did": keys.did, "commons": chosen, "stamps": stamps, "revoked": revoked,
             "holding": [{"item": i, "title": t, "status": s} for i, t, s in held],
             "claims": [{"item": i, "title": t, "standing": s} for i, t, s in claimed],
             "to_judge": [{"item": i, "title": t, "submission": s} for i, t, s in waiting],
         },
         [
             f"You are {keys.scid}",
+            *(["This machine's key is revoked: it can read, and write no more. See: wl id show"] if revoked else []),
             f"{stamps} stamp(s) in {home.commons()[chosen].name}",
             *(f"  holding  {i[:12]}  {t}  ({s})" for i, t, s in held),
             *(f"  claimed  {i[:12]}  {t}  ({s})" for i, t, s in claimed),

@@ -22,7 +22,8 @@ _COLUMNS = (
     "provisional_holder",
 )
 _QUERY = """SELECT entity, title, status, effort, priority, project, skills, poster, holder, provisional FROM items
-            WHERE (:status = 'all' OR status = :status) AND (:skill IS NULL OR ',' || skills || ',' LIKE :skill)
+            WHERE (:hidden OR hidden = 0) AND (:status = 'all' OR status = :status)
+              AND (:skill IS NULL OR ',' || skills || ',' LIKE :skill)
               AND (:project IS NULL OR project = :project) AND (:search IS NULL OR title LIKE :search)
             ORDER BY priority, created LIMIT :limit"""
 
@@ -33,10 +34,11 @@ _QUERY = """SELECT entity, title, status, effort, priority, project, skills, pos
 @click.option("--skill", help="Only items that ask for this skill.")
 @click.option("--project")
 @click.option("--search", metavar="TEXT", help="Only titles that hold this.")
+@click.option("--hidden", is_flag=True, help="Those that delegates have hidden, too.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 def browse(
     output: Output, commons: str | None, status: str, skill: str | None, project: str | None, search: str | None,
-    limit: int,
+    hidden: bool, limit: int,
 ) -> None:  # fmt: skip
     """The board: what is wanted."""
     home = Home(locate())
@@ -44,7 +46,7 @@ def browse(
     index = wiring.open_index(home, chosen)
     place = {
         "status": status, "skill": f"%,{skill},%" if skill else None, "project": project,
-        "search": f"%{search}%" if search else None, "limit": limit,
+        "search": f"%{search}%" if search else None, "hidden": hidden, "limit": limit,
     }  # fmt: skip
     rows = [dict(zip(_COLUMNS, row, strict=True)) for row in index.database.query(_QUERY, place)]
     for row in rows:
@@ -73,6 +75,5 @@ def show(output: Output, item: str, commons: str | None) -> None:
     found = view.read(state) if state else None
     if found is None:
         raise BadItem(f"{item} is not a wanted item", "See: wl browse")
-    handles: dict[str, str] = dict(index.database.query("SELECT entity, handle FROM actors"))
-    output.result({"item": present.item_json(index, found)}, present.item_lines(index, found, handles))
+    output.result({"item": present.item_json(index, found)}, present.item_lines(index, found, present.names_in(index)))
     index.database.close()

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from beads.errors import NotAllowed
 from node import wiring
 from node.cli.common import Output, verb
 from node.errors import NodeError
@@ -20,7 +21,7 @@ def serve(output: Output, host: str | None, port: int | None) -> None:
     home = Home(locate())
     settings = home.config.serve
     if home.exists:
-        wiring.author(home)  # asks for the passphrase now, not when a claim comes in
+        _ready_to_sign(home, output)
     wanted = settings.port if port is None else port
     try:
         sock = listen(host or settings.host, wanted)
@@ -37,3 +38,11 @@ def serve(output: Output, host: str | None, port: int | None) -> None:
     )
     sys.stdout.flush()
     answer(home, sock, settings.names)
+
+
+def _ready_to_sign(home: Home, output: Output) -> None:
+    """Ask for the passphrase now, not when a claim comes in; a machine that may not sign serves what it holds."""
+    try:
+        wiring.author(home)
+    except NotAllowed as error:
+        output.note(f"{error}; this node serves what it holds, and decides nothing")

@@ -21,15 +21,13 @@ def show(output: Output, actor: str) -> None:
     me = home.key_log().scid
     names = {commons: founded.name for commons, founded in home.commons().items() if not founded.private}
     indexes = {commons: wiring.open_index(home, commons) for commons in names}
-    handles: dict[str, str] = {}
     chosen = find_actor(indexes.values(), actor, me)
-    for index in indexes.values():
-        handles |= {a: h for a, h in index.database.query("SELECT entity, handle FROM actors") if h}
+    called = present.names_in(*indexes.values())
     stamps = [stamp for commons, index in indexes.items() for stamp in earned(index, commons, chosen)]
     found = sheets.fold(chosen, stamps)
     output.result(
         {"sheet": present.sheet_json(found, names)},
-        present.sheet_lines(found, present.name(chosen, handles), names, handles),
+        present.sheet_lines(found, present.name(chosen, called), names, called),
         ["wl sheet export sheet.json"] if chosen == me and found.stamps else (),
     )
     for index in indexes.values():

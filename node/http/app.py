@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -15,7 +16,7 @@ from starlette.routing import Route
 
 from node.errors import KNOWN
 from node.home import Home
-from node.http import git
+from node.http import git, nodes
 from node.http.guard import Guard
 from node.http.keeper import Keeper
 from node.web.pages import Pages
@@ -36,6 +37,8 @@ def build(home: Home, hosts: tuple[str, ...]) -> Starlette:
             Route("/healthz", health),
             Route("/api/v1/commons", commons),
             Route("/api/v1/commons/{commons}/events", events),
+            Route("/api/v1/commons/{commons}/nodes", nodes.told),
+            Route("/api/v1/commons/{commons}/nodes", nodes.take, methods=["POST"]),
             *git.routes(),
             *pages.routes(),
         ],
@@ -80,12 +83,27 @@ async def events(request: Request) -> Response:
     wanted = request.path_params["commons"]
     if keeper.repository(wanted, request.headers) is None:
         return PlainTextResponse("no such commons\n", 404)
+    if keeper.is_full:
+        return PlainTextResponse("too many listen already\n", 503, {"Retry-After": "60"})
 
     async def stream() -> AsyncIterator[str]:
-        async for generation in keeper.events(wanted):
-            yield f"event: changed\ndata: {json.dumps(generation)}\n\n" if generation else ": still here\n\n"
+        async for digest in keeper.events(wanted):
+            yield f"event: changed\ndata: {json.dumps(digest)}\n\n" if digest else ": still here\n\n"
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+class Server(uvicorn.Server):
+    """Ends the event streams first when it is told to stop; others would wait for them, and then cut them off."""
+
+    def __init__(self, config: uvicorn.Config, keeper: Keeper) -> None:
+        super().__init__(config)
+        self._keeper = keeper
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._keeper.end_streams()
+        await super().shutdown(sockets)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -94,16 +112,24 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=256)
 
 
+def _hosts(host: str, names: tuple[str, ...], public_url: str) -> tuple[str, ...]:
+    """Return the host names that are answered to; none for any."""
+    if host not in LOOPBACK and not names:
+        return ()
+    public = urlsplit(public_url).hostname
+    return (host, *LOOPBACK, *names, *((public,) if public else ()))
+
+
 def serve(home: Home, sock: socket.socket, names: tuple[str, ...]) -> None:
     """Answer on a socket until told to stop.
 
     Args:
-        names: Host names besides the loopback's; a node that listens to the world answers to any.
+        names: Host names besides the loopback's and that of its public address; a node that listens to the world
+            answers to any where there are none.
     """
-    host = str(sock.getsockname()[0])
-    hosts = (*LOOPBACK, *names) if host in LOOPBACK else ((host, *LOOPBACK, *names) if names else ())
+    app = build(home, _hosts(str(sock.getsockname()[0]), names, home.config.serve.public_url))
     config = uvicorn.Config(
-        build(home, hosts), log_level="warning", access_log=False, timeout_keep_alive=30, limit_concurrency=256,
+        app, log_level="warning", access_log=False, timeout_keep_alive=30, limit_concurrency=256,
         timeout_graceful_shutdown=3, server_header=False,
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[sock])
+    Server(config, app.state.keeper).run(sockets=[sock])

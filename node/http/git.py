@@ -16,12 +16,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from beads import limits
 from beads.errors import BeadsError, RemoteError
 from beads.pack import USUAL, Pack
 from beads.receive import NOTHING, Answer, Command, receive
-from node import wiring
+from beads.refs import etag
+from node import rates, wiring
 from node.http.keeper import Keeper
 from node.http.limits import TooLarge, TooSlow, spool
 
@@ -56,10 +58,16 @@ async def advertise(request: Request) -> Response:
     if service == "git-receive-pack":
         refs = await run_in_threadpool(_refs, keeper, request.path_params["commons"])
         return Response(_preamble(service) + b"".join(_advertised(refs)), media_type=kind, headers=_CACHE)
-    await run_in_threadpool(keeper.publish_board, request.path_params["commons"])
+    tag = etag(await run_in_threadpool(keeper.digest, request.path_params["commons"]))
+    known = request.headers.get("if-none-match", "")
+    if tag in (each.strip() for each in known.split(",")):
+        return Response(status_code=304, headers=_CACHE | {"ETag": tag})
+    if not known:
+        # A peer names what it knows, and is not kept waiting for a page that it does not read.
+        await run_in_threadpool(keeper.publish_board, request.path_params["commons"])
     body = _upload_pack(path, _protocol(request), None, "--advertise-refs")
     preamble = b"" if "version=2" in _protocol(request) else _preamble(service)
-    return StreamingResponse(_after(preamble, body), media_type=kind, headers=_CACHE)
+    return StreamingResponse(_after(preamble, body), media_type=kind, headers=_CACHE | {"ETag": tag})
 
 
 async def upload(request: Request) -> Response:
@@ -73,12 +81,28 @@ async def upload(request: Request) -> Response:
     try:
         await spool(request, body, UPLOAD_REQUEST)
     except TooLarge:
+        body.close()
         return PlainTextResponse("request too large\n", 413)
     except TooSlow:
+        body.close()
         return PlainTextResponse("request too slow\n", 408)
     body.seek(0)
-    answer = _upload_pack(path, _protocol(request), body)
-    return StreamingResponse(answer, media_type="application/x-git-upload-pack-result", headers=_CACHE)
+    return _Pack(_upload_pack(path, _protocol(request), body), body)
+
+
+class _Pack(StreamingResponse):
+    """The answer to a fetch; it closes the request's file, even where the client has gone before the first byte."""
+
+    def __init__(self, content: AsyncIterator[bytes], body: IO[bytes]) -> None:
+        super().__init__(content, media_type="application/x-git-upload-pack-result", headers=_CACHE)
+        self._body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._body.close()
 
 
 async def take(request: Request) -> Response:
@@ -106,7 +130,8 @@ async def take(request: Request) -> Response:
 
 async def _upload_pack(path: Path, protocol: str, body: IO[bytes] | None, *options: str) -> AsyncIterator[bytes]:
     child = await asyncio.create_subprocess_exec(
-        "git", "upload-pack", "--stateless-rpc", *options, str(path),
+        # Logs hardly shrink by deltas, and looking for some takes longer than all else in a fetch.
+        "git", "-c", "pack.window=0", "upload-pack", "--stateless-rpc", *options, str(path),
         stdin=body if body is not None else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         env=wiring.git_environment() | ({"GIT_PROTOCOL": protocol} if protocol else {}), limit=1 << 18,
@@ -120,8 +145,6 @@ async def _upload_pack(path: Path, protocol: str, body: IO[bytes] | None, *optio
         if child.returncode is None:
             child.kill()
         await child.wait()
-        if body is not None:
-            body.close()
 
 
 async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -168,7 +191,10 @@ def _receive(keeper: Keeper, commons: str, body: IO[bytes]) -> bytes:
     try:
         store = wiring.store_of(ledger)
         received = Pack(raw[at:], store.repository.get, USUAL) if at < size else None
-        return _report(receive(ledger, store, commands, received))
+        allowed = rates.of(keeper.home, ledger, stranger=True)
+        answer = receive(ledger, store, commands, received, allowed)
+        rates.keep(keeper.home, commons, allowed)
+        return _report(answer)
     except RemoteError as error:
         return _packet(f"unpack {error}\n".encode()) + b"".join(_refused(commands, str(error))) + b"0000"
     except BeadsError as error:

@@ -1,7 +1,7 @@
-"""What a serving node keeps doing: settle claims as a home, pass news on, listen to peers, keep its store tidy. ⚡
+"""What a serving node keeps doing: settle claims as a home, pass news on, keep its store tidy. ⚡
 
-News travels two ways: what changes here is pushed to every peer, and every HTTP peer's event stream is read, so that
-a change is seen within a second while both are up. A slow poll covers the rest.
+What changes here, by whatever process, is seen by the generation of its store; then claims are settled, whoever reads
+the event stream is told, and the links to peers (`node.http.gossip`) pass it on.
 """
 
 import asyncio
@@ -9,29 +9,36 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import urllib3
 from starlette.concurrency import run_in_threadpool
 
-from beads.errors import BeadsError
 from beads.files import write_file
 from beads.gitobject import BLOB, FILE_MODE, TreeEntry, commit, make, tree
 from beads.index import Index
+from beads.refs import digest
 from beads.segment import BOARD
-from node import wiring
+from node import discovery, wiring
 from node.commons import Commons
-from node.home import Home, Peer
+from node.errors import KNOWN
+from node.home import Home
+from node.http.gossip import Gossip, apart
 from node.web import readme
-from stamps.errors import StampsError
 
 LOOK_SECONDS = 0.2
 """How often the generation of each commons is looked at: one small file each."""
-POLL_SECONDS = 60.0
-EVENTS_SECONDS = 40.0
-"""An event stream that is silent for longer is dead: the other side says something every 15 s."""
+REFRESH_SECONDS = 1.0
+"""How often the lists of peers are looked at."""
+CARE_SECONDS = 60.0
+ANNOUNCE_SECONDS = 24 * 3600.0
+LIFE_SECONDS = 15.0
+"""How often an event stream shows life."""
+MOVING_SECONDS = 2.0
+"""A writer changes the generation first and moves references then; a digest read within is not kept."""
+SUBSCRIBERS = 128
+"""Event streams that are answered; they hold connections, of which others need some, too."""
 log = logging.getLogger("wasteland")
 
 
@@ -41,10 +48,13 @@ class Keeper:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._seen: dict[str, str] = {}
+        self._since: dict[str, float] = {}
+        self._digests: dict[str, tuple[str, str]] = {}
         self._changed = asyncio.Event()
         self._subscribers: dict[str, set[asyncio.Event]] = {}
         self._indexes: dict[str, Index] = {}
-        self._listening: set[str] = set()
+        self._settling: dict[str, Repeated] = {}
+        self._gossip: Gossip | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = threading.Event()
         self._boards: dict[str, str] = {}
@@ -72,6 +82,26 @@ class Keeper:
                     known.database.close()
                 self._indexes[commons] = wiring.open_index(self.home, commons)
             return self._indexes[commons]
+
+    def digest(self, commons: str) -> str:
+        """Return the digest of what is held of a commons (`beads.refs.digest`)."""
+        generation = self._generation(commons)
+        known = self._digests.get(commons)
+        if known is not None and known[0] == generation:
+            return known[1]
+        if self._since.setdefault(generation, time.monotonic()) > time.monotonic() - MOVING_SECONDS:
+            return self._read_digest(commons)
+        found = self._read_digest(commons)
+        self._digests[commons] = generation, found
+        self._since.clear()
+        return found
+
+    def _read_digest(self, commons: str) -> str:
+        store = wiring.open_store(self.home, commons)
+        try:
+            return digest(store.refs())
+        finally:
+            store.close()
 
     def token(self) -> str:
         """Return the owner's token, made at first use."""
@@ -110,61 +140,91 @@ class Keeper:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._changed.set)
 
+    @property
+    def is_full(self) -> bool:
+        """True where no more event streams are answered."""
+        return sum(map(len, self._subscribers.values())) >= SUBSCRIBERS
+
     async def events(self, commons: str) -> AsyncIterator[str]:
-        """Yield the generation of a commons whenever it changes; "" from time to time to show life."""
+        """Yield the digest of a commons whenever it changes; "" from time to time to show life."""
         event = asyncio.Event()
         self._subscribers.setdefault(commons, set()).add(event)
+        told = ""
         try:
-            yield self._generation(commons)
             while not self._stopping.is_set():
-                try:
-                    await asyncio.wait_for(event.wait(), 15)
-                    event.clear()
-                    yield self._generation(commons)
-                except TimeoutError:
-                    yield ""
+                found = await apart(lambda: self.digest(commons))
+                yield "" if found == told else found
+                told = found
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), LIFE_SECONDS)
+                event.clear()
         finally:
             self._subscribers[commons].discard(event)
 
     async def run(self) -> None:
         """Keep going until cancelled."""
         self._loop = asyncio.get_running_loop()
-        tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._poll())]
+        self._gossip = Gossip(self.home, self.digest)
+        tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._care())]
         try:
             await asyncio.gather(*tasks)
         finally:
-            self._stopping.set()
+            self.end_streams()
+            self._gossip.stop()
             for task in tasks:
                 task.cancel()
-            for subscribers in self._subscribers.values():
-                for event in subscribers:
-                    event.set()
+
+    def end_streams(self) -> None:
+        """End the event streams: a server that stops would wait for them."""
+        self._stopping.set()
+        for subscribers in self._subscribers.values():
+            for event in subscribers:
+                event.set()
 
     async def _watch(self) -> None:
+        refreshed = -REFRESH_SECONDS
         while True:
-            for commons in self.home.commons():
-                generation = self._generation(commons)
-                if self._seen.get(commons) != generation:
-                    self._seen[commons] = generation
-                    await self._news(commons)
-            self._listen_to_peers()
+            if time.monotonic() - refreshed > REFRESH_SECONDS:
+                refreshed = time.monotonic()
+                self._guarded(self._refresh)
+            self._guarded(self._look)
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), LOOK_SECONDS)
 
-    async def _poll(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            for commons, founding in self.home.commons().items():
-                for work in (self._tidy,) if founding.private else (self._exchange, self._cover, self._tidy):
-                    await run_in_threadpool(self._guarded, work, commons)
+    def _refresh(self) -> None:
+        if self._gossip is not None:
+            self._gossip.refresh()
 
-    async def _news(self, commons: str) -> None:
+    def _look(self) -> None:
+        for commons in self.home.commons():
+            generation = self._generation(commons)
+            if self._seen.get(commons) != generation:
+                self._seen[commons] = generation
+                self._news(commons)
+
+    def _tell(self, commons: str) -> None:
         for event in self._subscribers.get(commons, ()):
             event.set()
-        await run_in_threadpool(self._guarded, self._settle, commons)
-        if self.home.peers(commons):
-            await run_in_threadpool(self._guarded, self._exchange, commons)
+        if self._gossip is not None:
+            self._gossip.news(commons)
+
+    def _news(self, commons: str) -> None:
+        self._tell(commons)
+        # The references may just have been moving; who finds nothing new then does nothing.
+        asyncio.get_running_loop().call_later(MOVING_SECONDS, self._tell, commons)
+        self._settling.setdefault(commons, Repeated(lambda: self._guarded(self._settle, commons))).ask()
+
+    async def _care(self) -> None:
+        announced = -ANNOUNCE_SECONDS
+        while True:
+            due = time.monotonic() - announced > ANNOUNCE_SECONDS
+            announced = time.monotonic() if due else announced
+            for commons, founding in self.home.commons().items():
+                public = (self._announce, self._tidy) if due else (self._cover, self._adopt, self._tidy)
+                for work in (self._tidy,) if founding.private else public:
+                    await run_in_threadpool(self._guarded, work, commons)
+            await asyncio.sleep(CARE_SECONDS)
 
     def _settle(self, commons: str) -> None:
         if self.home.exists:
@@ -172,16 +232,20 @@ class Keeper:
                 for decision in ours.settle():
                     log.info("%s %s to %s: %s", decision.t, decision.item.id[:12], decision.actor, decision.reason)
 
-    def _exchange(self, commons: str) -> None:
-        with Commons(self.home, commons) as ours:
-            for result in ours.sync():
-                if result.error:
-                    log.info("peer %s: %s", result.peer.url, result.error)
-
     def _cover(self, commons: str) -> None:
         if self.home.exists:
             with Commons(self.home, commons) as ours:
                 ours.checkpoint()
+
+    def _announce(self, commons: str) -> None:
+        with Commons(self.home, commons) as ours:
+            discovery.announce(self.home, ours.ledger)
+
+    def _adopt(self, commons: str) -> None:
+        if self.home.config.peers.discover:
+            with Commons(self.home, commons) as ours:
+                for peer in discovery.adopt(self.home, ours.ledger):
+                    log.info("%s: syncing with %s, which was suggested", commons[:16], peer.url)
 
     def _tidy(self, commons: str) -> None:
         store = wiring.open_store(self.home, commons)
@@ -191,48 +255,34 @@ class Keeper:
         finally:
             store.close()
 
-    def _guarded(self, work: Callable[[str], None], commons: str) -> None:
-        """Do standing work; what fails is logged and tried again at the next occasion."""
+    def _guarded(self, work: Callable[..., None], *of: str) -> None:
+        """Do standing work; what fails is logged and tried again at the next occasion, and never ends the rest."""
         try:
-            work(commons)
-        except (BeadsError, StampsError, OSError) as error:
-            log.warning("%s: %s", commons[:16], error)
+            work(*of)
+        except (*KNOWN, OSError) as error:
+            log.warning("%s: %s", " ".join(each[:16] for each in of) or "peers", error)
+        except Exception:
+            log.exception("standing work failed")
 
     def _generation(self, commons: str) -> str:
         return wiring.generation(self.home, commons)
 
-    # -- listening ---------------------------------------------------------------------------------------------
 
-    def _listen_to_peers(self) -> None:
-        for commons in self.public():
-            for peer in self.home.peers(commons):
-                address = events_address(peer, commons)
-                if address and peer.pull and address not in self._listening:
-                    self._listening.add(address)
-                    threading.Thread(target=self._listen, args=(address, commons), daemon=True).start()
+class Repeated:
+    """Work in a thread that is done once more where it is asked for meanwhile; never twice at the same time."""
 
-    def _listen(self, address: str, commons: str) -> None:
-        """Read one peer's events until it goes away; the watcher starts another reader after a while."""
-        try:
-            pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=EVENTS_SECONDS), retries=False)
-            response = pool.request("GET", address, preload_content=False, redirect=False)
-            with contextlib.closing(response):
-                for line in response if response.status == 200 else ():
-                    if self._stopping.is_set():
-                        return
-                    if line.startswith(b"data:"):
-                        self._guarded(self._exchange, commons)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            log.debug("events of %s: %s", address, error)
-        finally:
-            if not self._stopping.wait(5):
-                self._listening.discard(address)
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._again = False
+        self._task: asyncio.Task[None] | None = None
 
+    def ask(self) -> None:
+        """Have it done."""
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
 
-def events_address(peer: Peer, commons: str) -> str | None:
-    """Return where a peer tells its news, if it is a node reached over HTTP."""
-    parts = urlsplit(peer.url)
-    if parts.scheme not in ("http", "https") or not parts.path.endswith(f"/git/{commons}"):
-        return None
-    base = parts.path.removesuffix(f"/git/{commons}")
-    return f"{parts.scheme}://{parts.netloc}{base}/api/v1/commons/{commons}/events"
+    async def _run(self) -> None:
+        while self._again:
+            self._again = False
+            await run_in_threadpool(self._work)

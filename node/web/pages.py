@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from beads.errors import NotFound
 from beads.index import Index
 from beads.rules import Entity
+from node import present
 from node.commons import earned
 from node.errors import classify, hint_of
 from node.http.keeper import Keeper
@@ -25,7 +26,7 @@ PAGE = 50
 FOLDER = Path(__file__).parent
 TABS = (lifecycle.OPEN, lifecycle.CLAIMED, lifecycle.IN_REVIEW, lifecycle.COMPLETED, lifecycle.WITHDRAWN)
 _ITEMS = """SELECT entity, title, status, effort, project, skills, poster, holder, provisional, created FROM items
-            WHERE status = :status AND title LIKE :like ESCAPE '\\' ORDER BY priority, created DESC
+            WHERE hidden = 0 AND status = :status AND title LIKE :like ESCAPE '\\' ORDER BY priority, created DESC
             LIMIT :limit OFFSET :offset"""
 _COLUMNS = ("id", "title", "status", "effort", "project", "skills", "poster", "holder", "provisional", "created")
 
@@ -70,7 +71,8 @@ class Pages:
         rows = [dict(zip(_COLUMNS, row, strict=True)) for row in index.database.query(_ITEMS, place)]
         for row in rows:
             row["skills"] = [skill for skill in row["skills"].split(",") if skill]
-        found: dict[str, int] = dict(index.database.query("SELECT status, count(*) FROM items GROUP BY status"))
+        sql = "SELECT status, count(*) FROM items WHERE hidden = 0 GROUP BY status"
+        found: dict[str, int] = dict(index.database.query(sql))
         counts = [(name, found.get(name, 0)) for name in TABS]
         return self._page(
             request, "board.html", commons, items=rows[:PAGE], more=len(rows) > PAGE, counts=counts, status=status,
@@ -124,21 +126,13 @@ class Pages:
         /,
         **values: Any,
     ) -> HTMLResponse:
-        handles = (
-            self._keeper.index(commons["id"]).database.query("SELECT entity, handle FROM actors") if commons else []
-        )
-        known = {actor: handle for actor, handle in handles if handle}
-        self._templates.filters["who"] = lambda actor: named(actor, known)
+        names = present.names_in(self._keeper.index(commons["id"])) if commons else {}
+        self._templates.filters["who"] = lambda actor: present.name(actor, names)
         base = f"{request.url.scheme}://{request.url.netloc}"
         text = self._templates.get_template(template).render(
             commons=commons, base=base, status=values.pop("status", status_code), **values
         )
         return HTMLResponse(text, status_code)
-
-
-def named(actor: str, handles: Mapping[str, str]) -> str:
-    """Show an actor as handle and a piece of the SCID, because a handle alone proves nothing."""
-    return f"{handles[actor]} ·{actor[-6:]}" if actor in handles else f"{actor[:10]}…"
 
 
 def _submissions(index: Index, item: ItemView) -> list[dict[str, Any]]:
@@ -174,7 +168,7 @@ def _history(index: Index, item: ItemView) -> list[dict[str, Any]]:
 
 def _totals(index: Index) -> dict[str, int]:
     rows: dict[int, int] = dict(
-        index.database.query("SELECT status = 'open', count(*) FROM items GROUP BY status = 'open'")
+        index.database.query("SELECT status = 'open', count(*) FROM items WHERE hidden = 0 GROUP BY status = 'open'")
     )
     return {"open": rows.get(1, 0), "total": sum(rows.values())}
 

@@ -1,6 +1,7 @@
 """The generated README that a plain `git clone` of a commons shows: the board as Markdown."""
 
 from beads.index import Index
+from node import present
 
 SHOWN = 200
 
@@ -8,11 +9,11 @@ SHOWN = 200
 def render(name: str, commons: str, index: Index) -> str:
     """Return the board of a commons as Markdown."""
     rows = index.database.query(
-        """SELECT i.entity, i.title, i.status, i.effort, COALESCE(a.handle, ''), i.poster FROM items i
-           LEFT JOIN actors a ON a.entity = i.poster
-           ORDER BY i.status IN ('completed', 'withdrawn'), i.priority, i.created LIMIT :n""",
+        """SELECT entity, title, status, effort, poster FROM items WHERE hidden = 0
+           ORDER BY status IN ('completed', 'withdrawn'), priority, created LIMIT :n""",
         {"n": SHOWN},
     )
+    names = present.names_in(index)
     lines = [
         f"# {_cell(name)}",
         "",
@@ -21,7 +22,7 @@ def render(name: str, commons: str, index: Index) -> str:
         "",
         "| item | title | status | effort | by |",
         "|---|---|---|---|---|",
-        *(f"| `{i[:12]}` | {_cell(t)} | {s} | {e} | {_cell(h or p[:12])} |" for i, t, s, e, h, p in rows),
+        *(f"| `{i[:12]}` | {_cell(t)} | {s} | {e} | {_cell(names.get(p) or p[:12])} |" for i, t, s, e, p in rows),
     ]
     return "\n".join(lines) + "\n"
 

@@ -43,6 +43,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "profile": {"handle": "a", "links": ["https://example.org"]},
     "erase": {"op": ITEM},
     "checkpoint": {"heads": [[START_OF_LOG.log, 0, OP]], "keys": [[ALICE.actor, 1]]},
+    "charter": {"prev": None, "change": {"kind": "ban", "actor": BOB.actor, "cuts": [[START_OF_LOG.log, 0, OP]]}},
+    "charter.sign": {"charter": OP},
     "bead.create": {
         "type": "task", "fields": [["a", 1], ["b", "x"]], "prose": ["title"], "labels": ["a"],
         "links": [["blocks", OP, ""]], "origin": ["bd-1", 1], "at": 1,
@@ -112,7 +114,7 @@ def test_no_payload_breaks_the_verifier_the_index_or_the_fold(data: st.DataObjec
     keys = {ALICE.actor: ALICE.key_log}
     ledger.ingest(Said(keys=keys_of(ALICE), chains={chain.log: [*chain.raw, line]}))
     ops = Verifier(COMMONS, False, BOARD, keys.get, 1 << 48).read(chain.log, [*chain.raw, line], START).ops
-    pure = fold(ops, COMMONS, genesis.parse(GENESIS), BOARD, lambda *_: True)
+    pure = fold(ops, COMMONS, genesis.parse(GENESIS), BOARD, keys.get)
     assert ledger.index.state_hash() == pure.state_hash()
     ledger.close()
 

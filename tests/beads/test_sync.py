@@ -134,10 +134,10 @@ class Counted(GitRemote):
 
     @contextmanager
     def fetch(
-        self, choose: Callable[[Mapping[str, str]], Wanted], outside: Outside, bounds: Bounds = USUAL
+        self, choose: Callable[[Mapping[str, str]], Wanted], outside: Outside, bounds: Bounds = USUAL, known: str = ""
     ) -> Iterator[Fetched]:
         self.requests.append("fetch")
-        with super().fetch(choose, outside, bounds) as fetched:
+        with super().fetch(choose, outside, bounds, known) as fetched:
             self.came += len(fetched.pack or ())
             yield fetched
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node.support import Person
+from tests.node.support import Person, git
 
 
 @pytest.fixture
@@ -24,3 +24,19 @@ def alice(person: Callable[[str], Person]) -> Person:
 @pytest.fixture
 def bob(person: Callable[[str], Person]) -> Person:
     return person("bob")
+
+
+@pytest.fixture
+def relay(tmp_path: Path, alice: Person) -> str:
+    """A plain repository through which Alice's commons goes."""
+    path = tmp_path / "relay.git"
+    git("init", "-q", "--bare", str(path))
+    alice.ok("wl", "peer", "add", str(path))
+    alice.ok("wl", "sync")
+    return str(path)
+
+
+@pytest.fixture
+def laptop(person: Callable[[str], Person]) -> Person:
+    """Alice's second machine."""
+    return person("laptop")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -103,6 +103,35 @@ def test_a_redirect_is_not_followed_anywhere() -> None:
         with server(redirect) as (url, _), pytest.raises(RemoteError, match="redirects"):
             read(f"{url}/git/x")
         assert asked == []
+
+
+def test_a_repository_that_moved_at_its_host_is_followed_there() -> None:
+    """As git hosts do where `.git` is left out; the request that sends something goes to the new place at once."""
+
+    def moved(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path.startswith("/x/"):
+            handler.send_response(301)
+            handler.send_header("Location", handler.path.replace("/x/", "/x.git/"))
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+        elif handler.command == "GET":
+            begin(handler)
+            line = b"%s refs/wl/x\0side-band-64k ofs-delta\n" % (b"1" * 40)
+            handler.wfile.write(ADVERT + b"%04x%s0000" % (len(line) + 4, line))
+        else:
+            handler.send_response(404)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+
+    with server(moved) as (url, asked):
+        remote = GitRemote(f"{url}/x", HURRY)
+        with pytest.raises(RemoteError, match="no such commons"), remote.fetch(_all, lambda _: None):
+            pass
+    assert [path.partition("?")[0] for path in asked] == ["/x/info/refs", "/x.git/info/refs", "/x.git/git-upload-pack"]
+
+
+def _all(refs: Mapping[str, str]) -> Wanted:
+    return Wanted(tuple(refs.values()), ())
 
 
 def test_an_advertisement_without_end_is_cut_off() -> None:

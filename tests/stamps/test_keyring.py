@@ -223,6 +223,20 @@ def test_only_ed25519_is_read(tmp_path: Path, data: bytes) -> None:
         keyring.read_key(write(tmp_path / "key", data), PASSPHRASE)
 
 
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
+def test_the_public_half_is_read_without_the_passphrase(alice: SigningKey, passphrase: bytes | None) -> None:
+    assert openssh.public_of(by_openssl(alice, OPENSSH, passphrase)) == alice.public
+    assert openssh.public_of(keyfile.dump_openssh(alice, passphrase)) == alice.public
+
+
+def test_there_is_no_public_half_of_another_kind_or_of_half_a_file(alice: SigningKey) -> None:
+    whole = openssh.dump_plain(alice).splitlines()
+    cut = [b"\n".join([whole[0], b"".join(whole[1:-1])[:length], whole[-1]]) for length in range(0, 100, 4)]
+    for data in (*OTHERS.values(), b"", *cut):
+        with pytest.raises(StampsError):
+            openssh.public_of(data)
+
+
 def test_a_public_key_line_is_read(alice: SigningKey) -> None:
     public = Ed25519PrivateKey.from_private_bytes(alice.seed).public_key()
     line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)

@@ -259,7 +259,7 @@ class Script:
             accept=accept.id if accept else NOTHING, title="Fine", dims=(("quality", b),), confidence=50,
             severity="leaf", skills=(), vc="A" * 86,
         )  # fmt: skip
-        payload = msgspec.to_builtins(stamp) | {"dims": [["quality", b]]}
+        payload: dict[str, Any] = msgspec.to_builtins(stamp) | {"dims": [["quality", b]]}
         if c % 3:
             key = chain.author.signer
             seq = len(chain.lines)

@@ -1,0 +1,182 @@
+"""Governing a commons: what delegates propose and sign, whom members let in (protocol, A commons). ⚡"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from beads.errors import Ambiguous, NotAllowed, NotFound
+from beads.governance import Charter
+from beads.ledger import Draft, Ledger
+from node.commons import Commons
+from wanted import board
+
+Change = Mapping[str, Any]
+
+
+class Proposal(NamedTuple):
+    """A charter that somebody has proposed.
+
+    Attributes:
+        by: Who proposed it.
+        behind: Delegates in force who have proposed or signed it.
+        needed: How many there must be.
+        standing: `in force`, `open`, or `passed over` where another took its place.
+    """
+
+    id: str
+    change: Change
+    by: str
+    behind: tuple[str, ...]
+    needed: int
+    standing: str
+
+
+class Standing(NamedTuple):
+    """Who governs now, and what is proposed."""
+
+    now: Charter
+    number: int
+    hidden: tuple[str, ...]
+    banned: tuple[str, ...]
+    proposals: tuple[Proposal, ...]
+
+
+def standing(ledger: Ledger) -> Standing:
+    """Return who governs a commons, and what is proposed."""
+    known = ledger.index.context.governance
+    state = ledger.index.state("commons", ledger.commons) or {}
+    places = {charter.id: n for n, charter in enumerate(known.charters)}
+    found = []
+    for op, prev, change, by, behind in state.get("proposals", ()):
+        before = known.charters[places[prev]] if prev in places else known.now
+        said = "in force" if op in places else "open" if prev == known.now.id else "passed over"
+        agreed = tuple(actor for actor in behind if actor in before.delegates)
+        found.append((places.get(op, len(places)), Proposal(op, change, by, agreed, before.threshold, said)))
+    ordered = tuple(each for _, each in sorted(found, key=lambda pair: (pair[0], pair[1].id)))
+    return Standing(known.now, len(known.charters) - 1, known.hidden, tuple(sorted(known.banned)), ordered)
+
+
+def propose(commons: Commons, change: Change) -> Proposal:
+    """Propose a change; it is in force at once where one delegate is enough.
+
+    Raises:
+        NotAllowed: I am no delegate.
+    """
+
+    def make(ledger: Ledger) -> list[Draft]:
+        return [Draft("charter", {"prev": ledger.index.context.governance.now.id, "change": change})]
+
+    _check_delegate(commons)
+    (op,) = commons.write(make)
+    return _proposal(commons.ledger, op.id)
+
+
+def sign(commons: Commons, wanted: str | None) -> Proposal:
+    """Agree to a proposal: the one whose id starts so, or the only open one.
+
+    Raises:
+        NotAllowed: I am no delegate.
+        NotFound: Nothing open is meant.
+    """
+    _check_delegate(commons)
+    chosen = _open(commons.ledger, wanted)
+    if commons.me not in chosen.behind:
+        commons.write(lambda _: [Draft("charter.sign", {"charter": chosen.id})])
+    return _proposal(commons.ledger, chosen.id)
+
+
+def _open(ledger: Ledger, wanted: str | None) -> Proposal:
+    found = [each for each in standing(ledger).proposals if each.standing == "open"]
+    fits = [each for each in found if each.id.startswith(wanted or "")]
+    if not fits:
+        what = f"no open proposal {wanted}" if wanted else "nothing is proposed"
+        raise NotFound(what, "See: wl charter show")
+    if len(fits) > 1:
+        raise Ambiguous(wanted or "it", [each.id for each in fits])
+    return fits[0]
+
+
+def _proposal(ledger: Ledger, op: str) -> Proposal:
+    return next(each for each in standing(ledger).proposals if each.id == op)
+
+
+def _check_delegate(commons: Commons) -> None:
+    now = commons.index.context.governance.now
+    if commons.me not in now.delegates:
+        raise NotAllowed("only delegates govern", f"They are {', '.join(_named(commons, now.delegates))}.")
+
+
+def _named(commons: Commons, actors: Iterable[str]) -> list[str]:
+    handles = commons.handles()
+    return [handles.get(actor) or actor[:12] for actor in actors]
+
+
+# -- changes -------------------------------------------------------------------------------------------------------
+
+
+def delegates(commons: Commons, add: Sequence[str], remove: Sequence[str], threshold: int | None) -> Change:
+    """Return the change that makes others delegates; whoever leaves keeps what this node has seen of it.
+
+    Raises:
+        NotFound: An actor is unknown, or is no delegate.
+    """
+    now = commons.index.context.governance.now
+    gone = [commons.find_actor(each) for each in remove]
+    for actor in gone:
+        if actor not in now.delegates:
+            raise NotFound(f"{actor[:12]} is no delegate", "See: wl charter show")
+    after = sorted({*now.delegates, *(commons.find_actor(each) for each in add)} - {*gone})
+    enough = len(after) // 2 + 1
+    return {
+        "kind": "delegates", "delegates": after,
+        "threshold": threshold or max(enough, min(now.threshold, len(after))), "until": _heads(commons, gone),
+    }  # fmt: skip
+
+
+def ban(commons: Commons, actor: str, *, everything: bool) -> Change:
+    """Return the change that ends an actor's logs: after what this node has seen, or with everything."""
+    chosen = commons.find_actor(actor)
+    if chosen in commons.index.context.governance.now.delegates:
+        hint = f"First: wl charter propose delegates --remove {chosen[:12]}"
+        raise NotAllowed("a delegate is not banned", hint)
+    return {"kind": "ban", "actor": chosen, "cuts": [] if everything else _heads(commons, [chosen])}
+
+
+def adopt(commons: Commons, item: str) -> Change:
+    """Return the change that makes this node the home of an item, after what it has seen of the old one.
+
+    Raises:
+        NotFound: There is no such item.
+    """
+    view = board.load(commons.ledger, item)
+    head = commons.index.heads().get(view.home)
+    if head is None:
+        raise NotFound(f"nothing of the home of {view.id[:12]} is here", "Sync first: wl sync")
+    place = [view.home, head.seq, head.op]
+    return {"kind": "adopt", "item": view.id, "epoch": view.epoch, "from": place, "to": commons.log}
+
+
+def _heads(commons: Commons, actors: Sequence[str]) -> list[list[Any]]:
+    heads, logs = commons.index.heads(), commons.index.logs()
+    return [[log, head.seq, head.op] for log, head in sorted(heads.items()) if logs[log].actor in actors]
+
+
+# -- invitations ---------------------------------------------------------------------------------------------------
+
+
+def invite(commons: Commons, actor: str) -> str:
+    """Let an actor in, as its sponsor; return its SCID.
+
+    Args:
+        actor: Known here, or a whole SCID: whoever is not in yet has written nothing here.
+    """
+    chosen = actor if is_scid(actor) else commons.find_actor(actor)
+    commons.write(lambda _: [Draft("admit", {"actor": chosen})])
+    return chosen
+
+
+def is_scid(text: str) -> bool:
+    """Say whether a text has the form of a whole SCID."""
+    return len(text) == SCID_LENGTH and text.isalnum() and text.startswith("Qm")
+
+
+SCID_LENGTH = 46

@@ -1,0 +1,87 @@
+"""Leaving a commons, with everything that is one's own, and coming back to it. ⚡
+
+What is left is put away, never destroyed: a node that comes back must go on with the log that it wrote, for a second
+continuation would end it.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from beads.errors import NotFound
+from node.commons import Commons
+from node.home import Home, short
+from wanted import portable
+from wanted.errors import WrongStatus
+from wanted.view import ItemView
+
+
+class Left(NamedTuple):
+    """What came of leaving.
+
+    Attributes:
+        folder: Where everything lies now.
+        sheet: The stamps earned there, in a file that proves them; None where there are none.
+    """
+
+    folder: Path
+    sheet: Path | None
+
+
+def held(commons: Commons) -> list[str]:
+    """Return the items that I hold or want there."""
+    sql = """SELECT entity FROM items WHERE holder = :me AND status = 'claimed'
+             UNION SELECT c.entity FROM claimers c JOIN items i ON i.entity = c.entity
+             WHERE c.actor = :me AND i.status IN ('open', 'claimed')"""
+    return [row[0] for row in commons.index.database.query(sql, {"me": commons.me})]
+
+
+def leave(home: Home, chosen: str) -> Left:
+    """Follow a commons no longer; what was earned there is written to a file, all else is put away.
+
+    Raises:
+        NotFound: It is a ledger of one's own, which is left by nobody else.
+    """
+    if home.commons()[chosen].private:
+        raise NotFound("that is a ledger of your own", "bd doctor looks after it.")
+    with Commons(home, chosen) as ours:
+        proven = _sheet(ours)
+    folder = home.put_away(chosen)
+    sheet = None
+    if proven is not None:
+        sheet = folder / "sheet.json"
+        sheet.write_bytes(proven)
+    return Left(folder, sheet)
+
+
+def _sheet(commons: Commons) -> bytes | None:
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    part = portable.gather(commons.ledger, commons.me)
+    try:
+        return portable.export([part], commons.author, created)
+    except WrongStatus:
+        return None
+
+
+# -- what a fork takes over ----------------------------------------------------------------------------------------
+
+
+def take_over(home: Home, chosen: str, item: str) -> ItemView:
+    """Offer an open item of a fork's parent anew in the fork; the words say where it comes from.
+
+    Raises:
+        NotFound: The commons is no fork, or its parent has no such item.
+        WrongStatus: It is no longer open there.
+    """
+    parent = home.commons()[chosen].parent
+    if parent is None or parent.commons not in home.commons():
+        raise NotFound("this commons is no fork of one that is followed here", "See: wl list")
+    with Commons(home, parent.commons) as theirs:
+        found = theirs.item(item)
+        texts = [theirs.index.prose(op) for _, op in sorted(found.prose.items())]
+        words = {name: text for each in texts for name, text in each.items()}
+    if found.status != "open":
+        raise WrongStatus(f"the item is {found.status} there")
+    with Commons(home, chosen) as ours:
+        origin = f"external:{short(parent.commons)}:{found.id}"
+        return ours.adopt(words.get("title", ""), words.get("description", ""), found.terms, origin)
