@@ -216,6 +216,8 @@ class Actor:
         self.sponsors: set[str] = set()
         self.erased: set[str] = set()
         self.agents_erased: set[tuple[str, str]] = set()
+        self.trusts: dict[str, tuple[int, str]] = {}
+        self.owned_with: set[str] = set()
 
     @property
     def exists(self) -> bool:
@@ -234,6 +236,11 @@ class Actor:
         }
         if self.agents_erased:
             state["agents_erased"] = sorted(self.agents_erased)
+        trusts = sorted([actor, weight, op] for actor, (weight, op) in self.trusts.items() if weight)
+        if trusts:
+            state["trusts"] = trusts
+        if self.owned_with:
+            state["owned_with"] = sorted(self.owned_with)
         return state
 
 

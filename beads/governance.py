@@ -54,6 +54,7 @@ class Governance(msgspec.Struct, frozen=True, kw_only=True):
         hidden: Beads, sorted.
         adoptions: Item → epoch that ended → where it went.
         heirs: Home log of a revoked key → the log of its heir.
+        owners: Actor → the least id among those that belong to the same owner, where there are others.
     """
 
     charters: tuple[Charter, ...]
@@ -62,6 +63,15 @@ class Governance(msgspec.Struct, frozen=True, kw_only=True):
     hidden: tuple[str, ...] = ()
     adoptions: Mapping[str, Mapping[int, Adoption]] = {}
     heirs: Mapping[str, str] = {}
+    owners: Mapping[str, str] = {}
+
+    def owner(self, actor: str) -> str:
+        """Return what stands for whoever owns an actor."""
+        return self.owners.get(actor, actor)
+
+    def same(self, one: str, other: str) -> bool:
+        """Say whether two actors are one, or belong to one owner by what both have declared."""
+        return self.owner(one) == self.owner(other)
 
     @property
     def now(self) -> Charter:

@@ -139,7 +139,9 @@ class Intaker:
             note("keys", name, report.INVALID, "name")
             return
         known = self._known.key_log(keys.scid)
-        if known is None or (keys.raw.startswith(known.raw) and keys.raw != known.raw):
+        if known is None and self._rates is not None and not self._rates.takes_keys(name):
+            note("keys", name, report.HELD, "rate")
+        elif known is None or (keys.raw.startswith(known.raw) and keys.raw != known.raw):
             self._intake.key_logs[keys.scid] = keys
             note("keys", name, report.ACCEPTED, taken=1)
         elif not known.raw.startswith(keys.raw):

@@ -14,6 +14,8 @@ from beads import limits
 
 DAY_MS = 24 * 60 * 60 * 1000
 UNBOUNDED = 1 << 62
+_KEYS = "keys "
+"""Before the name of a key log, among what a day began with."""
 
 
 @dataclass
@@ -81,6 +83,18 @@ class Rates:
         if self.stranger:
             self.today.starts.setdefault(log, at)
 
+    def takes_keys(self, name: str) -> bool:
+        """Say whether the key log of an actor who is new here may be taken, and note that it was.
+
+        Nothing says that its actor will ever write here: without a bound anybody could fill the disk with actors.
+        """
+        known = _KEYS + name
+        if self.stranger and known not in self.today.starts:
+            if sum(log.startswith(_KEYS) for log in self.today.starts) >= limits.NEW_LOGS:
+                return False
+            self.today.starts[known] = 0
+        return True
+
     def _bytes_left(self) -> int:
         if self._left is None:
             self._left = limits.UNCOVERED_BYTES - self.uncovered()
@@ -91,4 +105,5 @@ class Rates:
 
     def _begun(self, besides: str) -> int:
         starts = self.today.starts.items()
-        return sum(1 for log, at in starts if at == 0 and log != besides and not self.covered(log))
+        new = (log for log, at in starts if at == 0 and log != besides and not log.startswith(_KEYS))
+        return sum(not self.covered(log) for log in new)

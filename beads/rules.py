@@ -77,7 +77,8 @@ class Phase(IntEnum):
     HOME = 1
     INTENT = 2
     STAMP = 3
-    FIELD = 4
+    OPINION = 4
+    FIELD = 5
 
 
 Apply = Callable[[Any, Live, Any, Context], str | None]

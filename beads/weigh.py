@@ -14,7 +14,7 @@ checkpoints are read only up to where their own log first forks, so that nothing
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from beads.ops.charter import Charter, Sign
 from beads.ops.checkpoint import Checkpoint
 from beads.ops.join import Admit, Join
 from beads.ops.open import Open
+from beads.ops.trust import Link
 from beads.rules import Live
 from stamps.keylog import KeyLog
 
@@ -83,7 +84,7 @@ def frozen_at(chain: Iterable[Op]) -> int | None:
     return next((op.seq for op in chain if op.payload is None), None)
 
 
-CONTROL = ("admit", "join", "charter", "charter.sign")
+CONTROL = ("admit", "join", "charter", "charter.sign", "actor.link")
 """Types of operations that say which operations are live."""
 
 
@@ -149,7 +150,8 @@ class Scales:
         admitted = _admitted(self._opened, members, self._governance, self._from_the_start())
         logs = {log: replace(members[log], counted_from=admitted.get(log)) for log in self._opened}
         heirs = {log.id: heir for log in self._opened.values() if (heir := self._heir(log)) is not None}
-        return Weighed(logs, msgspec.structs.replace(self._governance, heirs=heirs))
+        owners = _owners(self._declared(logs))
+        return Weighed(logs, msgspec.structs.replace(self._governance, heirs=heirs, owners=owners))
 
     # -- forks -------------------------------------------------------------------------------------------------
 
@@ -269,6 +271,17 @@ class Scales:
         seen = list(witness.under(self._sightings(), closed))
         return found | {log.id for log in self._opened.values() if self._covered(log, seen) >= 0}
 
+    # -- owners ------------------------------------------------------------------------------------------------
+
+    def _declared(self, logs: Mapping[str, Log]) -> set[tuple[str, str]]:
+        """Return who has declared to share an owner with whom."""
+        return {
+            (log.actor, op.payload.actor)
+            for log in self._opened.values()
+            for op in log.control
+            if isinstance(op.payload, Link) and log.device and logs[log.id].counts(op.seq)
+        }
+
     # -- heirs -------------------------------------------------------------------------------------------------
 
     def _heir(self, log: Opened) -> str | None:
@@ -276,6 +289,16 @@ class Scales:
         keys = self._evidence.keys(log.actor)
         heir = keys.heir_of(log.key) if keys is not None else None
         return None if heir is None else ids.log_id(self._commons, log.actor, heir)
+
+
+def _owners(declared: Collection[tuple[str, str]]) -> dict[str, str]:
+    """Return what stands for the owner of each actor that shares one: links count where both have declared them."""
+    groups: dict[str, set[str]] = {}
+    for one, other in declared:
+        if (other, one) in declared:
+            joined = groups.get(one, {one}) | groups.get(other, {other})
+            groups |= dict.fromkeys(joined, joined)
+    return {actor: min(group) for actor, group in groups.items()}
 
 
 def _admitted(

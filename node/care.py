@@ -1,94 +1,86 @@
-"""Looking after a home: verify everything again, find trouble, mend what is safe to mend. ⚡"""
+"""Looking after a home: find trouble, say what to do about it, mend what is safe to mend. ⚡"""
 
 import shutil
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
-from beads import fold
 from beads.errors import BeadsError
-from beads.ledger import FOREVER_MS, Ledger
-from beads.op import Op
-from beads.verify import START, Verifier
-from node import wiring
+from beads.fold import FOLD_VERSION
+from node import agreement, condition, staleness, wiring
+from node.agreement import Standing
+from node.condition import Remark
 from node.home import Home, short
 from node.keybox import DEVICE, KEYS, RECOVERY
+from node.peers import UNKNOWN
+from node.verifying import Progress, Verification, verify
 from stamps.errors import StampsError
 
-
-class Verification(NamedTuple):
-    """What a full check found."""
-
-    logs: int
-    operations: int
-    state_hash: str
-    problems: tuple[str, ...]
+LEFTOVER_S = 3600.0
+"""A half-written file that is older belongs to nobody any more."""
+_LEFTOVERS = ("repo.git/objects/*/tmp_*", "repo.git/.*.????????????????", ".*.????????????????")
 
 
 class Finding(NamedTuple):
-    """One thing looked at."""
+    """One thing looked at.
+
+    Attributes:
+        ok: False where something is wrong.
+        advice: What to do about it, or "".
+        remark: It is no fault, and yet worth knowing.
+    """
 
     what: str
     ok: bool
     detail: str = ""
+    advice: str = ""
+    remark: bool = False
 
 
-def verify(home: Home, commons: str) -> Verification:
-    """Verify every line of a commons from git, fold it from nothing, and compare with the index."""
-    ledger = wiring.open_ledger(home, commons)
-    try:
-        problems: list[str] = []
-        ops: list[Op] = []
-        logs = ledger.store.logs()
-        for log in logs:
-            ops += _verified(ledger, log, problems)
-        fresh = fold.fold(ops, ledger.commons, ledger.genesis, ledger.rules, ledger.key_log).state_hash()
-        if fresh != ledger.index.state_hash():
-            problems.append("the index is not what the operations fold to")
-        return Verification(len(logs), len(ops), fresh, tuple(problems))
-    finally:
-        ledger.close()
+class Way(NamedTuple):
+    """How to look.
+
+    Attributes:
+        fix: Mend what is safe to mend; otherwise nothing is written.
+        ask: Ask peers what they come to.
+        tell: Called while logs are verified.
+    """
+
+    fix: bool = False
+    ask: bool = False
+    tell: Progress | None = None
 
 
-def _verified(ledger: Ledger, log: str, problems: list[str]) -> list[Op]:
-    verifier = Verifier(ledger.commons, ledger.genesis.private, ledger.rules, ledger.key_log, FOREVER_MS)
-    try:
-        chain = verifier.read(log, ledger.store.lines(log), START)
-        verdicts = [chain] + [verifier.read(log, branch, chain.end) for branch in ledger.store.branches(log)]
-    except BeadsError as error:
-        problems.append(f"log {log[:12]}: {error}")
-        return []
-    for verdict in verdicts:
-        if verdict.stopped:
-            at = verdict.end.head.seq + 1 if verdict.end.head else 0
-            problems.append(f"log {log[:12]} at {at}: {verdict.stopped[1]}")
-    return [one for verdict in verdicts for one in verdict.ops]
-
-
-def examine(home: Home, *, fix: bool) -> list[Finding]:
+def examine(home: Home, way: Way) -> Iterator[Finding]:
     """Look at everything that a node needs."""
-    return [*_tools(), *_identity(home), *(f for commons in home.commons() for f in _commons(home, commons, fix=fix))]
+    yield from _tools()
+    yield from _identity(home)
+    for commons in home.commons():
+        yield from _commons(home, commons, way)
 
 
 def _tools() -> Iterator[Finding]:
     path = shutil.which("git")
-    yield Finding("git", path is not None, path or "install git 2.39 or newer")
+    yield Finding("git", path is not None, path or "there is none", "" if path else "Install git 2.39 or newer.")
 
 
 def _identity(home: Home) -> Iterator[Finding]:
     if not home.exists:
-        yield Finding("identity", False, "none yet: wl init")
+        yield Finding("identity", False, "none yet", "wl init")
         return
     for name in (DEVICE, RECOVERY):
         path = home.box.path(name)
         closed = path.is_file() and not stat.S_IMODE(path.stat().st_mode) & 0o077
         missing = name == RECOVERY and not path.exists()
-        hint = "not in this home; keep the file that holds it safe" if missing else f"chmod 600 {path}"
-        yield Finding(name, closed or missing, "" if closed else hint)
+        hint = "Keep the file that holds it safe." if missing else f"chmod 600 {path}"
+        said = "" if closed else "not in this home" if missing else "open to others"
+        yield Finding(name, closed or missing, said, "" if closed else hint)
     try:
         yield Finding("identity", True, home.key_log().scid)
         if home.is_revoked:
-            yield Finding("this machine", False, "its key is revoked: it can read, and write no more (wl id request)")
+            yield Finding("this machine", False, "its key is revoked: it can read, and write no more", "wl id request")
         yield from _continuations(home)
     except StampsError as error:
         yield Finding("identity", False, f"{home.box.path(KEYS)}: {error}")
@@ -105,30 +97,115 @@ def _continuations(home: Home) -> Iterator[Finding]:
             store.close()
         if not (ours.raw.startswith(theirs) or theirs.startswith(ours.raw)):
             yield Finding(
-                f"key log in {short(commons)}", False,
-                "it is gone on with twice, here and there; go on in the home that the last change was made in",
+                f"key log in {short(commons)}", False, "it is gone on with twice, here and there",
+                "Go on in the home that the last change was made in.",
             )  # fmt: skip
 
 
-def _commons(home: Home, commons: str, *, fix: bool) -> Iterator[Finding]:
+# -- one commons ---------------------------------------------------------------------------------------------------
+
+
+def _commons(home: Home, commons: str, way: Way) -> Iterator[Finding]:
     what = f"commons {short(commons)}"
     try:
-        if fix:
-            for leftover in home.commons_folder(commons).glob("index.sqlite*"):
-                leftover.unlink()
-        found = verify(home, commons)
-        yield Finding(what, not found.problems, "; ".join(found.problems) or f"{found.operations} operations")
-        yield from _packing(home, commons, fix=fix)
+        if way.fix:
+            yield from _mend(home, commons)
+        found = verify(home, commons, way.tell)
+        yield from (Finding(f"{what}, {each.where}", False, each.what, each.advice) for each in found.problems)
+        if not found.problems:
+            yield Finding(what, True, f"{found.operations} operations in {found.logs} logs, every signature checked")
+        yield from (_remarked(what, each) for each in _remarks(home, commons, found))
+        if way.ask:
+            yield from compared(home, commons, found)
+        yield from _leftovers(home, commons)
+        yield from _packing(home, commons)
     except (BeadsError, OSError) as error:
-        yield Finding(what, False, str(error))
+        yield Finding(what, False, str(error), getattr(error, "hint", ""))
 
 
-def _packing(home: Home, commons: str, *, fix: bool) -> Iterator[Finding]:
+def _remarked(what: str, remark: Remark) -> Finding:
+    return Finding(f"{what}, {remark.where}", True, remark.what, remark.advice, remark=True)
+
+
+def _remarks(home: Home, commons: str, found: Verification) -> Iterable[Remark]:
+    me = home.key_log().scid if home.exists else ""
+    yield from condition.logs(found.snapshot, found.keys, me)
+    yield from condition.orphans(found.snapshot, found.last_ms, wiring.now_ms())
+    yield from _peers(home, commons)
+
+
+def _peers(home: Home, commons: str) -> Iterator[Remark]:
+    """Say which peers went back, and whether news may be kept from this node."""
+    book, now, days = home.peer_book(commons), wiring.now_ms(), home.config.peers.stale_days
+    peers, health = book.peers(), book.health()
+    for peer in peers:
+        back = staleness.gone_back(health.get(peer.url, UNKNOWN), now, days)
+        if back is not None:
+            yield Remark(peer.url, back, "If it goes on doing so: wl peer block")
+    index = wiring.index_as_is(home, commons) if peers else None
+    if index is not None:
+        quiet = None if index.genesis.private else staleness.quiet(staleness.covered_ms(index), now, days)
+        index.database.close()
+        if quiet is not None:
+            yield Remark("news", quiet, "Another peer can tell: wl peer discover, wl peer add URL")
+
+
+def compared(home: Home, commons: str, found: Verification) -> Iterator[Finding]:
+    """Compare the state with that of every peer that is a node."""
+    if home.commons()[commons].private:
+        return
     store = wiring.open_store(home, commons)
     try:
-        due = store.repository.wants_packing()
-        if due and fix:
+        ours = Standing(agreement.heads(store.refs(), store.prefix), found.state_hash, FOLD_VERSION)
+    finally:
+        store.close()
+    for answer in agreement.ask_all(home, commons, ours):
+        advice = "One of the two programs has a defect: please report it." if answer.agrees is False else ""
+        yield Finding(answer.peer, answer.agrees is not False, answer.detail, advice, remark=answer.agrees is None)
+
+
+# -- mending -------------------------------------------------------------------------------------------------------
+
+
+def _mend(home: Home, commons: str) -> Iterator[Finding]:
+    """Do what can harm nobody: build the index anew, end what was left half done, pack."""
+    for leftover in home.commons_folder(commons).glob("index.sqlite*"):
+        leftover.unlink(missing_ok=True)
+    gone = list(_half_written(home, commons))
+    for path in gone:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    store = wiring.open_store(home, commons)
+    try:
+        with store.lock():
+            store.repository.settle()
+        if store.repository.wants_packing():
             store.repository.pack()
-        yield Finding(f"packing {short(commons)}", not due or fix, "due: wl doctor --fix" if due and not fix else "")
+    finally:
+        store.close()
+    wiring.open_ledger(home, commons).close()
+    files = f", {len(gone)} half-written files removed" if gone else ""
+    yield Finding(f"mended {short(commons)}", True, f"the index was built anew, the journal settled{files}")
+
+
+def _half_written(home: Home, commons: str) -> Iterator[Path]:
+    before = time.time() - LEFTOVER_S
+    for pattern in _LEFTOVERS:
+        for path in home.commons_folder(commons).glob(pattern):
+            if path.lstat().st_mtime < before:
+                yield path
+
+
+def _leftovers(home: Home, commons: str) -> Iterator[Finding]:
+    count = sum(1 for _ in _half_written(home, commons))
+    if count:
+        detail = f"{count} half-written files of processes that were killed"
+        yield Finding(f"files {short(commons)}", True, detail, "wl doctor --fix", remark=True)
+
+
+def _packing(home: Home, commons: str) -> Iterator[Finding]:
+    store = wiring.open_store(home, commons)
+    try:
+        if store.repository.wants_packing():
+            yield Finding(f"packing {short(commons)}", True, "due", "wl doctor --fix", remark=True)
     finally:
         store.close()

@@ -144,6 +144,42 @@ class Commons:
 
         return self._on(item, make)
 
+    def unstamp(self, item: str, stamp: str | None, reason: str) -> ItemView:
+        """Take a stamp of mine back."""
+        return self._on(item, lambda it: board.unstamp(it, self._given(it, stamp), self.author.actor, reason))
+
+    def dispute(self, item: str, stamp: str | None, reason: str) -> ItemView:
+        """Say that a stamp that I was given is wrong."""
+
+        def make(it: ItemView) -> list[Draft]:
+            chosen = board.choose_stamp(it, stamp, lambda each: each.subject == self.author.actor)
+            return board.dispute(it, chosen, self.author.actor, reason)
+
+        return self._on(item, make)
+
+    def answer(self, item: str, stamp: str | None, text: str) -> ItemView:
+        """Answer what was said against a stamp of mine; the latest of several disputes."""
+
+        def make(it: ItemView) -> list[Draft]:
+            chosen = self._given(it, stamp)
+            disputed = [each.op for each in it.disputes if each.stamp == chosen]
+            if not disputed:
+                raise NotFound("nobody disputes that stamp", f"See: wl show {it.id[:12]}")
+            return board.answer(it, disputed[-1], self.author.actor, text)
+
+        return self._on(item, make)
+
+    def _given(self, item: ItemView, stamp: str | None) -> str:
+        return board.choose_stamp(item, stamp, lambda each: each.author == self.author.actor)
+
+    def trust(self, actor: str, weight: int) -> str:
+        """Say how much I trust somebody, in hundredths, -100 to 100; return the SCID."""
+        chosen = self.find_actor(actor)
+        if chosen == self.me:
+            raise NotYours("nobody vouches for themselves", "Trust is for others to give.")
+        self.write(lambda _: [Draft("trust", {"actor": chosen, "weight": weight})])
+        return chosen
+
     def _charter(self) -> str | None:
         """Return the charter by which I judge, where I am a delegate."""
         now = self.index.context.governance.now

@@ -44,8 +44,17 @@ def item_json(index: Index, item: ItemView) -> dict[str, Any]:
         "accepted": [{"submission": a.submission, "actor": a.actor, "op": a.op} for a in item.accepted],
         "stamps": [
             {"op": s.op, "author": s.author, "subject": s.subject, "title": s.title, "dims": dict(s.dims),
-             "confidence": s.confidence, "severity": s.severity, "skills": list(s.skills)}
+             "confidence": s.confidence, "severity": s.severity, "skills": list(s.skills),
+             "message": index.prose(s.op).get("message", "")}
             for s in item.stamps
+        ],
+        "withdrawn_stamps": [
+            {"op": w.stamp, "author": w.author, "reason": index.prose(w.op).get("reason", "")} for w in item.withdrawn
+        ],
+        "disputes": [
+            {"op": d.op, "stamp": d.stamp, "reason": index.prose(d.op).get("reason", ""),
+             "answer": index.prose(d.answer).get("text", "") if d.answer else None}
+            for d in item.disputes
         ],
     }  # fmt: skip
 
@@ -66,6 +75,7 @@ def item_lines(index: Index, item: ItemView, names: Mapping[str, str]) -> list[s
         lines.append(f"  skills      {', '.join(item.terms.skills)}")
     for op, submission in item.submissions.items():
         verdict = "accepted" if item.accepted_of(op) else "waits" if op in item.unjudged else "rejected"
+        verdict = "past its log's cut" if submission.past_cut and verdict == "rejected" else verdict
         lines.append(f"  submission  {ids.short(op)} by {name(submission.actor, names)}: {verdict}")
         summary = index.prose(op).get("summary", "")
         lines += [f"              {line}" for line in summary.splitlines()]
@@ -73,8 +83,22 @@ def item_lines(index: Index, item: ItemView, names: Mapping[str, str]) -> list[s
     for stamp in item.stamps:
         scores = ", ".join(f"{dimension} {score}/5" for dimension, score in stamp.dims)
         lines.append(f"  stamp       {scores} by {name(stamp.author, names)}: {stamp.title}")
+        lines += _said_of(index, item, stamp.op)
+    for taken_back in item.withdrawn:
+        why = index.prose(taken_back.op).get("reason", "")
+        who = name(taken_back.author, names)
+        lines.append(f"  taken back  a stamp by {who}{f': {why}' if why else ''}")
     if prose.get("description"):
         lines += ["", *(f"  {line}" for line in prose["description"].splitlines())]
+    return lines
+
+
+def _said_of(index: Index, item: ItemView, stamp: str) -> list[str]:
+    lines: list[str] = []
+    for dispute in item.disputes:
+        if dispute.stamp == stamp:
+            lines.append(f"    disputed  {index.prose(dispute.op).get('reason', '') or '(no words held here)'}")
+            lines += [f"    answered  {index.prose(dispute.answer).get('text', '')}"] if dispute.answer else []
     return lines
 
 

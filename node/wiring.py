@@ -136,17 +136,23 @@ def open_ledger(home: Home, commons: str) -> Ledger:
 
 def open_index(home: Home, commons: str) -> Index:
     """Open the index of a commons for reading; where it is behind, bring it up first."""
+    return index_as_is(home, commons) or open_ledger(home, commons).index
+
+
+def index_as_is(home: Home, commons: str) -> Index | None:
+    """Open the index of a commons for reading, and write nothing; None where it is behind."""
     folder = home.commons_folder(commons)
     founding = genesis.parse((folder / "repo.git" / "wl-genesis.json").read_bytes())
     path = folder / "index.sqlite"
-    if path.is_file():
-        index = Index(Sqlite(path), commons, founding, BOARD, PROJECTIONS, _no_new_logs)
-        # After a restart of the system the token may be older than what was written: the journal tells.
-        stale = Journal(folder / "repo.git", start_of_system()).is_stale()
-        if not stale and index.generation() == generation(home, commons):
-            return index
-        index.database.close()
-    return open_ledger(home, commons).index
+    if not path.is_file():
+        return None
+    index = Index(Sqlite(path), commons, founding, BOARD, PROJECTIONS, _no_new_logs)
+    # After a restart of the system the token may be older than what was written: the journal tells.
+    stale = Journal(folder / "repo.git", start_of_system()).is_stale()
+    if not stale and index.generation() == generation(home, commons):
+        return index
+    index.database.close()
+    return None
 
 
 def replace_file(path: Path, raw: bytes) -> None:

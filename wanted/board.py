@@ -4,7 +4,7 @@ They are the friendly half of the rules: what they refuse, the fold would ignore
 Give them to `Ledger.write` as `make`, so that what they saw still holds when it is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from beads.ledger import Draft, Ledger
@@ -19,7 +19,7 @@ from wanted.item import Evidence, Terms
 from wanted.ops.post import terms_payload, terms_problem
 from wanted.ops.stamp import facts_at
 from wanted.policy import Decision
-from wanted.view import ItemView
+from wanted.view import ItemView, Stamped
 
 NO_SIGNATURE = "A" * 86
 """Stands for a credential's signature while a stamp's shape is checked."""
@@ -210,6 +210,58 @@ def stamp(
         return {"vc": credential.sign_vc(facts_at(place, unsigned), signer)}
 
     return [Draft("stamp", payload, {"message": message} if message else {}, complete)]
+
+
+def unstamp(item: ItemView, stamp: str, actor: str, reason: str) -> list[Draft]:
+    """Take a stamp of one's own back.
+
+    Raises:
+        NotYours: Another gave it.
+    """
+    if next(each for each in item.stamps if each.op == stamp).author != actor:
+        raise NotYours("only its author takes a stamp back", "Its subject can dispute it: wl dispute ITEM --reason …")
+    return [_opinion("stamp.withdraw", {"item": item.id, "stamp": stamp}, {"reason": reason} if reason else {})]
+
+
+def dispute(item: ItemView, stamp: str, actor: str, reason: str) -> list[Draft]:
+    """Say that a stamp one was given is wrong.
+
+    Raises:
+        NotYours: It was given to another.
+    """
+    if next(each for each in item.stamps if each.op == stamp).subject != actor:
+        raise NotYours("only whoever was stamped disputes it", "Say what you think: wl comment ITEM …")
+    return [_opinion("stamp.dispute", {"item": item.id, "stamp": stamp}, {"reason": reason})]
+
+
+def answer(item: ItemView, disputed: str, actor: str, text: str) -> list[Draft]:
+    """Answer a dispute of a stamp of one's own.
+
+    Raises:
+        NotYours: Another gave the stamp.
+    """
+    stamp = next(each.stamp for each in item.disputes if each.op == disputed)
+    if next(each for each in item.stamps if each.op == stamp).author != actor:
+        raise NotYours("only the author of a stamp answers for it", "Say what you think: wl comment ITEM …")
+    return [_opinion("stamp.answer", {"item": item.id, "dispute": disputed}, {"text": text})]
+
+
+def _opinion(t: str, payload: dict[str, Any], prose: dict[str, str]) -> Draft:
+    return Draft(t, payload | {"prose": sorted(prose)}, prose)
+
+
+def choose_stamp(item: ItemView, wanted: str | None, mine: Callable[[Stamped], bool]) -> str:
+    """Return the stamp meant: by the start of its id, or the only one that fits.
+
+    Raises:
+        WrongStatus: None or several fit.
+    """
+    fits = [each.op for each in item.stamps if (each.op.startswith(wanted) if wanted else mine(each))]
+    if len(fits) == 1:
+        return fits[0]
+    if not fits:
+        raise WrongStatus("there is no such stamp on this item", "See: wl show ITEM")
+    raise WrongStatus(f"several stamps fit: {', '.join(op[:12] for op in fits)}", "Name one: --stamp ID")
 
 
 def choose(item: ItemView, submission: str | None) -> str:

@@ -103,6 +103,9 @@ class Item:
     intents: dict[str, Intent] = field(default_factory=dict)
     submissions: dict[str, Submission] = field(default_factory=dict)
     stamps: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    withdrawn: dict[str, tuple[str, str]] = field(default_factory=dict)
+    disputes: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
 
     def not_home(self, live: Live, epoch: int, governance: Governance) -> str | None:
         """Name the rule that keeps a writer from deciding for the home, or None."""
@@ -149,6 +152,10 @@ class Item:
         """Return the acceptance made by an operation."""
         return next((a for a in self.accepted if a.op == op), None)
 
+    def stamp_by(self, op: str) -> dict[str, Any] | None:
+        """Return the stamp given by an operation, as far as it stands."""
+        return next((stamp for stamp in self.stamps.values() if stamp["op"] == op), None)
+
     def to_json(self, context: Context) -> dict[str, Any]:
         """Return the facet as a `wl-json` object."""
         self.move_home(context.governance)
@@ -163,11 +170,25 @@ class Item:
             "rejected": [list(r) for r in self.rejected],
             "intents": sorted([actor, *intent] for actor, intent in self.intents.items()),
             "submissions": sorted(self._submission(op) for op in self.submissions),
-            "stamps": sorted(self.stamps.values(), key=lambda stamp: str(stamp["op"])),
+            "stamps": sorted(
+                (stamp for stamp in self.stamps.values() if stamp["op"] not in self.withdrawn),
+                key=lambda stamp: str(stamp["op"]),
+            ),
         }
+        state |= self._opinions()
         if self.holder is not None:
             state["holder"] = list(self.holder)
         return state
+
+    def _opinions(self) -> dict[str, Any]:
+        """Return what was said of stamps, where anything was."""
+        given = {str(stamp["op"]): stamp for stamp in self.stamps.values()}
+        withdrawn = [[stamp, op, given[stamp]["author"]] for stamp, (_, op) in self.withdrawn.items() if stamp in given]
+        disputes = [
+            [op, stamp, self.answers.get(op)] for op, stamp in self.disputes.items() if stamp not in self.withdrawn
+        ]
+        found = {"withdrawn": sorted(withdrawn), "disputes": sorted(disputes, key=lambda one: str(one[0]))}
+        return {name: listed for name, listed in found.items() if listed}
 
     def _submission(self, op: str) -> list[Any]:
         one = self.submissions[op]

@@ -28,6 +28,22 @@ class Stamped(msgspec.Struct, frozen=True):
     hlc: tuple[int, int]
 
 
+class Dispute(NamedTuple):
+    """What a subject says against a stamp, and what its author answers, by their operations."""
+
+    op: str
+    stamp: str
+    answer: str | None
+
+
+class Withdrawn(NamedTuple):
+    """A stamp that its author has taken back."""
+
+    stamp: str
+    op: str
+    author: str
+
+
 class ItemView(NamedTuple):
     """The state of one item."""
 
@@ -44,6 +60,8 @@ class ItemView(NamedTuple):
     intents: Mapping[str, Intent]
     submissions: Mapping[str, Submission]
     stamps: tuple[Stamped, ...]
+    withdrawn: tuple[Withdrawn, ...]
+    disputes: tuple[Dispute, ...]
     prose: Mapping[str, str]
     created: Hlc
     updated: Hlc
@@ -110,6 +128,8 @@ def read(state: Mapping[str, Any]) -> ItemView | None:
         intents={actor: Intent(kind, op) for actor, kind, op in facet["intents"]},
         submissions={op: _submission(*row) for op, *row in facet["submissions"]},
         stamps=tuple(msgspec.convert(row, Stamped) for row in facet["stamps"]),
+        withdrawn=tuple(Withdrawn(*row) for row in facet.get("withdrawn", ())),
+        disputes=tuple(Dispute(*row) for row in facet.get("disputes", ())),
         prose=dict(state["prose"]),
         created=Hlc(*state["created"]),
         updated=Hlc(*state["updated"]),

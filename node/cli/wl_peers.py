@@ -42,7 +42,8 @@ def list_(output: Output, commons: str | None) -> None:
     quiet = _quiet(home, chosen, days) if peers else None
     output.result(
         {"peers": [_json(p, health.get(p.url, UNKNOWN)) for p in peers], "quiet": quiet},
-        [*(table(rows, 1) or ["No peers yet."]), *([quiet] if quiet else [])],
+        # An address that is cut short is none.
+        [*(table(rows, 3) or ["No peers yet."]), *([quiet] if quiet else [])],
         () if peers else ["wl peer add URL"],
     )
 
@@ -129,7 +130,7 @@ def discover(output: Output, commons: str | None, accept: str | None) -> None:
             "suggestions": [{"url": s.url, "actor": s.actor, "ms": s.ms, "known": s.url in known} for s in found],
             "troubles": troubles,
         },
-        [*(table(rows, 1) or ["Nobody suggests a node."]), *troubles],
+        [*(table(rows, 0) or ["Nobody suggests a node."]), *troubles],
         ["wl peer discover --accept URL"] if {row[1] for row in rows} - known else (),
     )
 

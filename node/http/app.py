@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit
 
 import uvicorn
+from msgspec.structs import asdict
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -36,6 +38,7 @@ def build(home: Home, hosts: tuple[str, ...]) -> Starlette:
         routes=[
             Route("/healthz", health),
             Route("/api/v1/commons", commons),
+            Route("/api/v1/commons/{commons}", standing),
             Route("/api/v1/commons/{commons}/events", events),
             Route("/api/v1/commons/{commons}/nodes", nodes.told),
             Route("/api/v1/commons/{commons}/nodes", nodes.take, methods=["POST"]),
@@ -75,6 +78,17 @@ async def commons(request: Request) -> Response:
     names = keeper.home.commons()
     rows = [{"id": c, "name": names[c].name, "git": f"{request.base_url}git/{c}"} for c in keeper.public()]
     return JSONResponse({"schema_version": 1, "commons": rows})
+
+
+async def standing(request: Request) -> Response:
+    """Say what is held of a commons, and what that folds to."""
+    keeper: Keeper = request.app.state.keeper
+    wanted = request.path_params["commons"]
+    if keeper.repository(wanted, request.headers) is None:
+        return PlainTextResponse("no such commons\n", 404)
+    said = await run_in_threadpool(keeper.standing, wanted)
+    about = {"id": wanted, "name": keeper.home.commons()[wanted].name, "git": f"{request.base_url}git/{wanted}"}
+    return JSONResponse({"schema_version": 1, **about, **asdict(said)})
 
 
 async def events(request: Request) -> Response:

@@ -20,7 +20,8 @@ from beads.gitobject import BLOB, FILE_MODE, TreeEntry, commit, make, tree
 from beads.index import Index
 from beads.refs import digest
 from beads.segment import BOARD
-from node import discovery, wiring
+from node import agreement, discovery, wiring
+from node.agreement import Standing
 from node.commons import Commons
 from node.errors import KNOWN
 from node.home import Home
@@ -50,6 +51,7 @@ class Keeper:
         self._seen: dict[str, str] = {}
         self._since: dict[str, float] = {}
         self._digests: dict[str, tuple[str, str]] = {}
+        self._standings: dict[str, tuple[str, Standing]] = {}
         self._changed = asyncio.Event()
         self._subscribers: dict[str, set[asyncio.Event]] = {}
         self._indexes: dict[str, Index] = {}
@@ -102,6 +104,16 @@ class Keeper:
             return digest(store.refs())
         finally:
             store.close()
+
+    def standing(self, commons: str) -> Standing:
+        """Return what is held of a commons and what that folds to; worked out once for each state."""
+        generation = self._generation(commons)
+        known = self._standings.get(commons)
+        if known is None or known[0] != generation:
+            known = generation, agreement.standing(self.home, commons, self.index(commons))
+            if self._generation(commons) == generation:
+                self._standings[commons] = known
+        return known[1]
 
     def token(self) -> str:
         """Return the owner's token, made at first use."""

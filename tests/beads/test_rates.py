@@ -117,12 +117,26 @@ def test_just_as_much_as_may_be_is_no_matter() -> None:
     assert ours.store.lines(BOB.log(source.commons)) == source.store.lines(BOB.log(source.commons))
 
 
+def test_key_logs_of_new_actors_are_as_few_a_day_as_logs() -> None:
+    crowd = [actor(f"actor {n}") for n in range(limits.NEW_LOGS + 5)]
+    ours, today = memory_ledger(found(ALICE)), Today(1)
+    done = ours.ingest(Said(keys=keys_of(*crowd)), rates(today=today))
+    assert len(ours.store.key_logs()) == limits.NEW_LOGS
+    assert {(o.what, o.status, o.reason) for o in done.troubles} == {("keys", "held", "rate")}
+    again = ours.ingest(Said(keys=keys_of(*crowd)), rates(today=today))
+    assert len(again.troubles) == 5, "offering it again makes no more room"
+    assert rates(today=today).room("a log", 0) > 0, "they are counted apart from logs"
+    ours.ingest(Said(keys=keys_of(*crowd)), rates(today=Today(2)))
+    assert len(ours.store.key_logs()) == len(crowd)
+
+
 def test_many_new_logs_are_let_in_day_by_day() -> None:
     crowd = [actor(f"actor {n}") for n in range(limits.NEW_LOGS + 5)]
     source, ours = memory_ledger(found(ALICE)), memory_ledger(found(ALICE))
     for each in crowd:
         write(source, each, create("hello"))
     told = Said(keys=keys_of(*crowd), chains=said(source.store).chains)
+    ours.ingest(Said(keys=told.keys))
     done = ours.ingest(told, rates())
     assert len(ours.store.logs()) == limits.NEW_LOGS
     assert [(o.status, o.reason) for o in done.troubles] == [("held", "rate")] * 5

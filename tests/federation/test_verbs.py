@@ -4,8 +4,10 @@ import json
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from node.peers import DAY_MS, PeerBook
 from tests.node.support import Person, git, refs
 
 USAGE, NOT_FOUND, NOT_ALLOWED, PEER = 2, 3, 5, 6
@@ -99,7 +101,9 @@ def test_a_peer_that_fails_is_noted_and_left_alone_for_a_while(ann: Person, tmp_
     (listed,) = ann.ask("wl", "peer", "list")["peers"]
     assert (listed["health"]["failures"], listed["name"]) == (1, "gone")
     assert "does not answer" in listed["health"]["error"]
-    # A verb does not try it again yet; a sync that a person asks for does.
+    # A verb does not try it again before its time; a sync that a person asks for does.
+    book = PeerBook(ann.home / "commons" / ann.commons())
+    book.note(listed["url"], lambda known: msgspec.structs.replace(known, next_ms=known.next_ms + DAY_MS))
     ann.ok("wl", "post", "Fix the door")
     assert ann.ask("wl", "peer", "list")["peers"][0]["health"]["failures"] == 1
     assert ann.run("wl", "sync").returncode == PEER

@@ -83,6 +83,8 @@ class Script:
     beads: list[Line] = field(default_factory=list)
     admits: list[Line] = field(default_factory=list)
     charters: list[Line] = field(default_factory=list)
+    stamps: list[Line] = field(default_factory=list)
+    disputes: list[Line] = field(default_factory=list)
     said: list[Line] = field(default_factory=list)
     homes: dict[str, Chain] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
@@ -164,7 +166,7 @@ class Script:
             case "handover":
                 return "wanted.handover", home | {"to": self.main[b].log}, []
             case "stamp":
-                return "stamp", self.stamp(chain, a, b, c, hlc), []
+                return "stamp", self.stamp(chain, a, b, c, hlc), self.stamps
             case "create":
                 return "bead.create", {"type": "task", "fields": [["n", a]], "prose": []}, self.beads
             case "set":
@@ -196,6 +198,16 @@ class Script:
                 return "charter", {"prev": self.charter(c).get("charter"), "change": change}, self.charters
             case "sign":
                 return "charter.sign", {"charter": pick(self.charters[::-1], a)}, []
+            case "withdraw stamp":
+                return "stamp.withdraw", {"item": item, "stamp": pick(self.stamps, b), "prose": []}, []
+            case "dispute":
+                return "stamp.dispute", {"item": item, "stamp": pick(self.stamps, b), "prose": []}, self.disputes
+            case "answer":
+                return "stamp.answer", {"item": item, "dispute": pick(self.disputes, b), "prose": []}, []
+            case "trust":
+                return "trust", {"actor": who, "weight": 20 * c - 40}, []
+            case "same owner":
+                return "actor.link", {"actor": WRITERS[b % 2 * 5].actor}, []
             case "unknown type":
                 return "later.thing", {"x": a}, []
             case "unknown member":
@@ -287,7 +299,8 @@ WHATS = (
     "post", "post", "edit", "claim", "claim", "release", "submit", "submit", "grant", "grant", "revoke", "accept",
     "accept", "reject", "close", "withdraw", "handover", "stamp", "stamp", "create", "set", "label", "link", "comment",
     "erase", "profile", "admit", "join", "checkpoint", "checkpoint", "charter", "charter", "sign",
-    "unknown type", "unknown member", "fork", "fork", "fork",
+    "withdraw stamp", "dispute", "answer", "trust", "same owner", "unknown type", "unknown member",
+    "fork", "fork", "fork",
 )  # fmt: skip
 OF_THE_HOME = frozenset(("edit", "grant", "revoke", "accept", "reject", "close", "withdraw", "handover", "stamp"))
 RARE = frozenset(("unknown type", "unknown member", "fork", "close", "withdraw"))

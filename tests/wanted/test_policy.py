@@ -21,7 +21,7 @@ def item(name: str = "i", *claimers: str, **changes: Any) -> ItemView:
     plain = ItemView(
         id=name, poster="poster", home=HOME, epoch=0, status=OPEN, terms=TERMS, holder=None, granted=frozenset(),
         accepted=(), rejected=(), intents={who: Intent("claim", f"claim {who}") for who in claimers}, submissions={},
-        stamps=(), prose={}, created=Hlc(NOW - 100, 0), updated=Hlc(NOW, 0),
+        stamps=(), withdrawn=(), disputes=(), prose={}, created=Hlc(NOW - 100, 0), updated=Hlc(NOW, 0),
     )  # fmt: skip
     return plain._replace(**changes)
 

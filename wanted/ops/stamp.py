@@ -46,7 +46,8 @@ def apply(bead: Any, live: Live, payload: Stamp, context: Context) -> str | None
         return "item.none"
     broken = stamp_rules.rule_broken(payload, _facts(item, live, payload, context))
     if broken is None:
-        item.stamps[(live.actor, payload.submission)] = _kept(live, payload)
+        # Of one owner's actors the latest speaks for all.
+        item.stamps[(context.governance.owner(live.actor), payload.submission)] = _kept(live, payload)
         bead.touch(live.op.hlc)
     return broken
 
@@ -58,7 +59,7 @@ def _facts(item: Item, live: Live, stamp: Stamp, context: Context) -> stamp_rule
     return stamp_rules.RuleFacts(
         author_scid=live.actor,
         author_may_assert=live.device,
-        same_owner=frozenset(),
+        same_owner=frozenset({stamp.subject} if context.governance.same(live.actor, stamp.subject) else ()),
         submission_actor=submission.actor if submission else None,
         submission_item=item.id if submission else None,
         accept=(
