@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from beads.ledger import Draft
 from bench import _world as world
 from bench._world import Figures
 from node import founding, wiring
@@ -192,7 +193,7 @@ def _run(nodes: Sequence[Node], ways: Sequence[Edge], ops: int, *, trouble: bool
         node.start()
     began = time.perf_counter()
     items: list[str] = []
-    work = world.mixed(items)
+    work = _work(items, chance)
     for n in range(ops // BATCH):
         with Commons(chance.choice(nodes).home, nodes[0].commons) as ours:
             drafts = list(islice(work, BATCH))
@@ -211,6 +212,19 @@ def _run(nodes: Sequence[Node], ways: Sequence[Edge], ops: int, *, trouble: bool
         "seconds_until_all_agree": round(agreed, 1), "equal_heads": agreed < DEADLINE_S,
         "equal_state_hashes": len(hashes) == 1, "state_hash": min(hashes),
     }  # fmt: skip
+
+
+def _work(items: Sequence[str], chance: random.Random) -> Iterator[Draft]:
+    """What goes on, without end, all over the board: offers, claims that homes grant, words, work handed in."""
+    n = 0
+    while True:
+        n += 1
+        yield world.post(n)
+        if items:
+            item = chance.choice(items)
+            yield Draft("wanted.claim", {"item": item})
+            yield Draft("bead.comment", {"bead": item}, {"text": world.WORDS})
+            yield Draft("wanted.submit", {"item": item, "evidence": [], "prose": ["summary"]}, {"summary": world.WORDS})
 
 
 def _trouble(n: int, nodes: Sequence[Node], ways: Sequence[Edge], chance: random.Random, done: Counter[str]) -> None:

@@ -157,6 +157,9 @@ def compared(home: Home, commons: str, found: Verification) -> Iterator[Finding]
     store = wiring.open_store(home, commons)
     try:
         ours = Standing(agreement.heads(store.refs(), store.prefix), found.state_hash, FOLD_VERSION)
+        if store.generation() != found.generation:
+            # Somebody wrote meanwhile: what was verified is not what is held now.
+            return
     finally:
         store.close()
     for answer in agreement.ask_all(home, commons, ours):

@@ -74,6 +74,8 @@ class Verification:
 
     Attributes:
         last_ms: Log → the time of its last operation.
+        keys: Looks key logs up that verify.
+        generation: The token of the store when it began to be read.
     """
 
     logs: int
@@ -83,6 +85,7 @@ class Verification:
     keys: Callable[[str], KeyLog | None]
     problems: tuple[Problem, ...]
     state_hash: str
+    generation: str
 
 
 def verify(home: Home, commons: str, tell: Progress | None = None, workers: int | None = None) -> Verification:
@@ -106,7 +109,7 @@ def verify(home: Home, commons: str, tell: Progress | None = None, workers: int 
         fresh = snapshot.state_hash()
         problems += _compare(home, commons, generation, fresh)
         last = {each.log: each.hlc.ms for each in sorted(ops, key=lambda each: each.hlc)}
-        return Verification(len(checked), len(ops), snapshot, last, reader.key_log, tuple(problems), fresh)
+        return Verification(len(checked), len(ops), snapshot, last, reader.key_log, tuple(problems), fresh, generation)
     finally:
         store.close()
 
@@ -278,6 +281,7 @@ class _Reader:
         if not checked.lengths:
             return
         chains = [self._store.lines(checked.log), *self._store.branches(checked.log)]
-        for lines, length in zip(chains, checked.lengths, strict=True):
+        # Where somebody writes meanwhile there may be other branches by now; the index is then not compared.
+        for lines, length in zip(chains, checked.lengths, strict=False):
             for raw in lines[:length]:
                 yield BOARD.read(op.recall(raw))

@@ -107,13 +107,16 @@ class Keeper:
 
     def standing(self, commons: str) -> Standing:
         """Return what is held of a commons and what that folds to; worked out once for each state."""
-        generation = self._generation(commons)
-        known = self._standings.get(commons)
-        if known is None or known[0] != generation:
-            known = generation, agreement.standing(self.home, commons, self.index(commons))
+        for _ in range(3):
+            generation = self._generation(commons)
+            known = self._standings.get(commons)
+            if known is not None and known[0] == generation:
+                return known[1]
+            said = agreement.standing(self.home, commons, self.index(commons))
+            # A write in between would have one half stand for what was before it, and the other for what came after.
             if self._generation(commons) == generation:
-                self._standings[commons] = known
-        return known[1]
+                self._standings[commons] = generation, said
+        return said
 
     def token(self) -> str:
         """Return the owner's token, made at first use."""

@@ -73,20 +73,17 @@ ALONE = re.compile(r"\bann\b(?! ·)|\bаnn\b(?! ·)")
 """A handle without a part of an id behind it."""
 
 
-def test_no_view_shows_a_handle_alone(alice: Person, relay: str, person: Callable[[str], Person]) -> None:
+def test_no_view_shows_a_handle_alone(person: Callable[[str], Person], tmp_path: Path) -> None:
     """Two take one name, one of them in letters of another script; every view tells them apart."""
-    twin = person("twin")
+    alice, twin, path = person("alice"), person("twin"), str(tmp_path / "board")
     alice.ok("wl", "create", "Board", "--as", "ann")
-    commons = next(each["id"] for each in alice.ask("wl", "list")["commons"] if each["name"] == "Board")
-    path = str(Path(relay).with_name("board.git"))
-    alice.ok("wl", "bundle", "write", path, "--commons", "Board")
+    alice.ok("wl", "bundle", "write", path)
     twin.ok("wl", "join", path, "--as", "аnn")
-    alice.ok("wl", "use", "Board")
     item = alice.ask("wl", "post", "Fix the door", "--offline")["item"]["id"]
     twin.ok("wl", "bundle", "write", path + "2", "--commons", "Board")
     alice.ok("wl", "bundle", "read", path + "2")
     me = alice.ask("wl", "me")["actor"]
-    index = wiring.open_index(Home(alice.home), commons)
+    index = wiring.open_index(Home(alice.home), alice.commons())
     views = [
         alice.ok("wl", "show", item), alice.ok("wl", "charter", "show"), alice.ok("wl", "sheet", "show"),
         readme.render("Board", commons, index),
