@@ -88,11 +88,12 @@ class Ledger:
     Args:
         now_ms: Reads the wall clock, milliseconds.
         salt: Makes 16 random bytes.
+        shunned: Returns the operations whose words the owner of this machine will not keep, whoever wrote them.
     """
 
     def __init__(
         self, store: Store, index: Callable[["Ledger"], Index], rules: Rules,
-        now_ms: Callable[[], int], salt: Callable[[], bytes],
+        now_ms: Callable[[], int], salt: Callable[[], bytes], shunned: Callable[[], frozenset[str]] = frozenset,
     ) -> None:  # fmt: skip
         self.store = store
         self.commons = store.commons
@@ -100,6 +101,7 @@ class Ledger:
         self.rules = rules
         self._now_ms = now_ms
         self._salt = salt
+        self._shunned = shunned
         self._key_logs: dict[str, KeyLog] = {}
         self.index = index(self)
 
@@ -116,7 +118,7 @@ class Ledger:
 
     def refresh(self) -> Report:
         """Bring the index up to the store, if another process or a killed one left it behind."""
-        if self.index.generation() == self.store.generation() and not self.index.erased_bodies():
+        if self.index.generation() == self.store.generation() and not self._unwanted():
             return Report()
         with self.store.lock():
             done = self._catch_up()
@@ -177,6 +179,7 @@ class Ledger:
             newer = self._newer(keys)
             if newer:
                 self._commit(Changes(key_logs=newer))
+                self._settle_forks()
 
     def _newer(self, keys: KeyLog) -> dict[str, bytes]:
         """Return the author's key log where the store has none, or less of it: a device was added."""
@@ -387,10 +390,18 @@ class Ledger:
             self._drop_erased()
             return written
 
+    def is_shunned(self, op_id: str) -> bool:
+        """Say whether the words of an operation are not kept here, whatever others do."""
+        return op_id in self._shunned()
+
+    def _unwanted(self) -> list[tuple[str, int]]:
+        shunned = [self.index.place(op_id) for op_id in self._shunned() if self.index.has_body(op_id)]
+        return [*self.index.erased_bodies(), *((place.log, place.seq) for place in shunned if place is not None)]
+
     def _drop_erased(self) -> None:
-        """Drop every body that is held although its author took it back."""
+        """Drop every body that is held although its author took it back, or the owner of this machine shuns it."""
         gone: dict[str, set[int]] = {}
-        for log, seq in self.index.erased_bodies():
+        for log, seq in self._unwanted():
             gone.setdefault(log, set()).add(seq)
         if gone:
             self._commit(Changes(erased={log: frozenset(seqs) for log, seqs in gone.items()}))
@@ -486,7 +497,7 @@ class _Known:
         return None if one is None or one.body is None or self._index.has_body(one.id) else one
 
     def is_erased(self, actor: str, op_id: str, log: str) -> bool:
-        return self._index.is_erased(actor, op_id, log)
+        return self._index.is_erased(actor, op_id, log) or self._ledger.is_shunned(op_id)
 
 
 class _Replay:

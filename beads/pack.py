@@ -7,7 +7,7 @@
 """
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from beads import gitobject, limits
@@ -73,6 +73,9 @@ class Pack:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
 
     def __contains__(self, object_id: str) -> bool:
         return object_id in self._places

@@ -39,8 +39,8 @@ PIECE = 16_384
 
 def measure(ops: int, runs: int) -> Figures:
     with world.folder() as folder:
-        rough = _ring(folder / "rough", ops, trouble=True)
-        fair = _ring(folder / "fair", ops, trouble=False)
+        rough = ring(folder / "rough", ops, NODES, trouble=True)
+        fair = ring(folder / "fair", ops, NODES, trouble=False)
     slower = round(rough["seconds_until_all_agree"] / max(fair["seconds_until_all_agree"], 0.001), 1)
     return {
         "nodes": NODES, "rough": rough, "baseline_fair_weather": fair,
@@ -61,11 +61,12 @@ class Edge:
     whole: bool = True
     port: int = 0
     harm: Counter[str] = field(default_factory=Counter)
+    server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def start(self) -> None:
-        server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
-        self.port = int(server.sockets[0].getsockname()[1])
+        self.server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self.port = int(self.server.sockets[0].getsockname()[1])
 
     def cut(self) -> None:
         self.whole = False
@@ -119,12 +120,17 @@ def edges(ports: Sequence[int], *, trouble: bool) -> Iterator[list[Edge]]:
     try:
         yield made
     finally:
-        asyncio.run_coroutine_threadsafe(_hang_up(), loop).result()
+        asyncio.run_coroutine_threadsafe(_hang_up(made), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
 
 
-async def _hang_up() -> None:
+async def _hang_up(ways: Sequence[Edge]) -> None:
+    for edge in ways:
+        edge.cut()
+        if edge.server is not None:
+            edge.server.close()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
@@ -167,8 +173,9 @@ class Node:
             ledger.close()
 
 
-def _ring(folder: Path, ops: int, *, trouble: bool) -> Figures:
-    homes = [Home(folder / str(n)) for n in range(NODES)]
+def ring(folder: Path, ops: int, size: int, *, trouble: bool) -> Figures:
+    """Let nodes in a ring do so many operations; return what happened, and whether all came to the same."""
+    homes = [Home(folder / str(n)) for n in range(size)]
     for home in homes:
         home.make_identity()
     commons = founding.create(homes[0], "Ring", admission="open", validators="poster", dimensions=())
@@ -179,7 +186,7 @@ def _ring(folder: Path, ops: int, *, trouble: bool) -> Figures:
     nodes = [Node(home, _free_port(), commons) for home in homes]
     with edges([node.port for node in nodes], trouble=trouble) as ways:
         for n, home in enumerate(homes):
-            home.peer_book(commons).add(Peer(f"http://127.0.0.1:{ways[(n + 1) % NODES].port}/git/{commons}"))
+            home.peer_book(commons).add(Peer(f"http://127.0.0.1:{ways[(n + 1) % size].port}/git/{commons}"))
         try:
             return _run(nodes, ways, ops, trouble=trouble)
         finally:
@@ -239,7 +246,7 @@ def _trouble(n: int, nodes: Sequence[Node], ways: Sequence[Edge], chance: random
         for edge in chance.sample(list(ways[1:]), 2):
             # Two cuts part a ring.
             edge.cut()
-        done["cut"] += 2
+            done["cut"] += 1
 
 
 def _until_equal(nodes: Sequence[Node]) -> float:

@@ -11,6 +11,8 @@ HOME/
   commons/<id>/repo.git    one bare repository a commons
   commons/<id>/index.sqlite
   commons/<id>/peers.json  with whom it is synced (`node.peers`)
+  commons/<id>/shunned.json
+                           operations whose words are not kept here
   left/<id>                what a commons was that I have left
   town/                    my Gas Town, if there is one
 ```
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 
 LEFT = "left"
+SHUNNED = "shunned.json"
 
 
 class _State(msgspec.Struct):
@@ -210,6 +213,17 @@ class Home:
         state = self._state()
         state.commons = commons
         self._write_state(state)
+
+    def shunned(self, commons: str) -> frozenset[str]:
+        """Return the operations whose words are not kept on this machine."""
+        path = self.commons_folder(commons) / SHUNNED
+        return frozenset(msgspec.json.decode(path.read_bytes(), type=list[str])) if path.is_file() else frozenset()
+
+    def shun(self, commons: str, op: str, *, undo: bool = False) -> None:
+        """Keep the words of an operation on this machine no longer, or let them come again."""
+        known = self.shunned(commons)
+        after = known - {op} if undo else known | {op}
+        write_file(self.commons_folder(commons) / SHUNNED, msgspec.json.encode(sorted(after)))
 
     def put_away(self, commons: str) -> Path:
         """Follow a commons no longer; return where everything of it lies now."""

@@ -18,13 +18,14 @@ from functools import lru_cache
 
 SHORT, LONG = 6, 12
 
-_ALIKE = (
-    "аa вb сc еe һh іl јj кk ӏl мm нh оo пn рp ԛq гr ѕs тt уy ԝw хx ԁd ьb ѵv "  # Cyrillic
-    "αa βb γy εe ηn ιl κk νv οo ρp τt υu χx ωw ϲc ϳj "  # Greek
-    "աw օo սu հh ոn զq ցg յj "  # Armenian
-    "ɑa ɡg ıl il 1l |l !l 0o"  # Latin, digits
+_LETTERS = (
+    "авсеһіјкӏмнопрԛгѕтуԝхԁьѵ"  # Cyrillic
+    "αβγεηικνορτυχωϲϳ"  # Greek
+    "աօսհոզցյ"  # Armenian
+    "ɑɡıi1|!0"  # Latin, digits
 )
-_LOOKS = {ord(pair[0]): pair[1] for pair in _ALIKE.split()}
+_LATIN = "abcehljklmhonpqrstywxdbvabyenlkvoptuxwcjwouhnqgjaglllllo"
+_LOOKS = dict(zip(_LETTERS, _LATIN, strict=True))
 _PAIRS = (("rn", "m"), ("vv", "w"))
 
 
@@ -33,7 +34,7 @@ def skeleton(handle: str) -> str:
     """Return what a handle looks like; equal for handles that a reader may take for each other."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", handle).casefold())
     kept = "".join(c for c in plain if unicodedata.category(c)[0] not in "MCZ")
-    looks = kept.translate(_LOOKS)
+    looks = "".join(_LOOKS.get(letter, letter) for letter in kept)
     for pair, like in _PAIRS:
         looks = looks.replace(pair, like)
     return looks

@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -129,7 +130,7 @@ def open_ledger(home: Home, commons: str) -> Ledger:
     def index(ledger: Ledger) -> Index:
         return Index(database, ledger.commons, ledger.genesis, BOARD, PROJECTIONS, ledger.key_log)
 
-    ledger = Ledger(store, index, BOARD, now_ms, salt)
+    ledger = Ledger(store, index, BOARD, now_ms, salt, partial(home.shunned, commons))
     ledger.refresh()
     return ledger
 

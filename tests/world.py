@@ -103,13 +103,16 @@ def found(*delegates: Author, private: bool = False, **options: Any) -> bytes:
     )  # fmt: skip
 
 
-def ledger_over(store: Store, clock: Clock | None = None, path: Path | None = None, rules: Rules = BOARD) -> Ledger:
+def ledger_over(
+    store: Store, clock: Clock | None = None, path: Path | None = None, rules: Rules = BOARD,
+    shunned: Callable[[], frozenset[str]] = frozenset,
+) -> Ledger:  # fmt: skip
     database = Sqlite(path or Path(":memory:"))
 
     def index(ledger: Ledger) -> Index:
         return Index(database, ledger.commons, ledger.genesis, rules, (BEADS, SEARCH, ITEMS, ACTORS), ledger.key_log)
 
-    return Ledger(store, index, rules, clock or Clock(), Salt())
+    return Ledger(store, index, rules, clock or Clock(), Salt(), shunned)
 
 
 def memory_ledger(raw: bytes, clock: Clock | None = None) -> Ledger:

@@ -27,6 +27,8 @@ VERBS = {
     "close": ("node.cli.wl_work", "close", "End an item without a winner."),
     "withdraw": ("node.cli.wl_work", "withdraw", "Take an offer back."),
     "comment": ("node.cli.wl_work", "comment", "Say something under an item."),
+    "erase": ("node.cli.wl_words", "erase", "Take my own words back, everywhere."),
+    "shun": ("node.cli.wl_words", "shun", "Keep the words of an operation on this machine no longer."),
     "me": ("node.cli.wl_identity", "me", "Who I am, what I hold, what waits for me."),
     "id": ("node.cli.wl_id", "id_", "My keys: show, rotate, revoke, add devices and agents, recover."),
     "sheet": ("node.cli.wl_sheet", "sheet", "Character sheets: show, export, verify."),

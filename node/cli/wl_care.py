@@ -6,7 +6,7 @@ import click
 
 from node import care
 from node.care import Finding, Way
-from node.cli.common import Output, commons_option, offline_option, verb
+from node.cli.common import Output, commons_option, verb
 from node.cli.progress import shown
 from node.errors import BAD_DATA
 from node.home import Home, locate
@@ -49,7 +49,7 @@ def _verified(found: Verification) -> Iterator[str]:
 @verb()
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend: the index, half-done writes, packing.")
 @click.option("--check", is_flag=True, help="For scripts: a line for each finding, nothing written; 7 if any is bad.")
-@offline_option
+@click.option("--offline", is_flag=True, help="Do not compare with peers.")
 def doctor(output: Output, fix: bool, check: bool, offline: bool) -> None:
     """Look for trouble, and say what to do about it."""
     if fix and check:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from beads.errors import NotFound
-from node import holdings, identity, portrait, wiring
+from node import holdings, identity, portrait, repairing, wiring
 from node.cli.common import Output, Verbs, offline_option, verb
 from node.cli.wl_identity import existing_key, new_passphrase
 from node.commons import find_actor
@@ -226,6 +226,36 @@ def _last_device(keys: KeyLog) -> list[str]:
     return [] if keys.device_keys() else ["No device is left: nobody can write in your name until you add one."]
 
 
+@verb()
+@click.argument("log", required=False)
+@click.option("--keep", metavar="OP", help="Any operation of the way that is to stand. Without it, the ways are shown.")
+@changing
+def repair(output: Output, means: Means, log: str | None, keep: str | None) -> None:
+    """Decide which way a log of mine goes on, where its key was used from two copies of a home."""
+    if keep is None:
+        _show_partings(output, Home(locate()), log)
+        return
+    sitting = opened(output, means)
+    chosen = repairing.find(repairing.partings(sitting.home), log)
+    way = repairing.choose(chosen, keep)
+    done = repairing.repair(sitting.home, sitting.kept, chosen, way)
+    said = f"Log {chosen.log[:12]} goes on with {way.start[:12]}, unless delegates decide otherwise."
+    sitting.tell(done, {"log": chosen.log, "at": chosen.at, "keep": way.start}, said, *repairing.THEN)
+
+
+def _show_partings(output: Output, home: Home, log: str | None) -> None:
+    found = repairing.partings(home)
+    if log is not None:
+        found = [repairing.find(found, log)]
+    output.result(
+        {"partings": [repairing.as_json(each) for each in found]},
+        [*(line for each in found for line in repairing.lines(each)), *repairing.WHY]
+        if found
+        else ["No log of yours goes on in two ways."],
+        [f"wl id repair {found[0].log[:12]} --keep OP"] if found else (),
+    )
+
+
 # -- other machines ------------------------------------------------------------------------------------------------
 
 
@@ -319,6 +349,6 @@ def publish(output: Output, means: Means, domain: str, path: str, file: Path) ->
 
 
 id_ = Verbs(
-    "id", "The keys that speak for me, and how they change.", show, rotate, add_device, add_agent, revoke, request,
-    adopt, recover, publish,
+    "id", "The keys that speak for me, and how they change.", show, rotate, add_device, add_agent, revoke, repair,
+    request, adopt, recover, publish,
 )  # fmt: skip

@@ -38,12 +38,14 @@ def list_(output: Output, commons: str | None) -> None:
     """List the peers, their terms and how they have been doing."""
     book, (home, chosen) = _book(commons)
     peers, health, days = book.peers(), book.health(), home.config.peers.stale_days
-    rows = [(p.name, p.url, _terms(p), _doing(p, health.get(p.url, UNKNOWN), days)) for p in peers]
+    rows = [(p.name, p.url, _terms(p), _doing(p, health.get(p.url, UNKNOWN))) for p in peers]
+    back = ((p, staleness.gone_back(health.get(p.url, UNKNOWN), wiring.now_ms(), days)) for p in peers)
     quiet = _quiet(home, chosen, days) if peers else None
+    notes = [f"{p.name or p.url}: {said}" for p, said in back if said] + ([quiet] if quiet else [])
     output.result(
         {"peers": [_json(p, health.get(p.url, UNKNOWN)) for p in peers], "quiet": quiet},
         # An address that is cut short is none.
-        [*(table(rows, 3) or ["No peers yet."]), *([quiet] if quiet else [])],
+        [*(table(rows, 3) or ["No peers yet."]), *notes],
         () if peers else ["wl peer add URL"],
     )
 
@@ -168,13 +170,12 @@ def _terms(peer: Peer) -> str:
     return ", ".join([" ".join(ways), *more])
 
 
-def _doing(peer: Peer, health: Health, days: int) -> str:
+def _doing(peer: Peer, health: Health) -> str:
     if peer.blocked:
         return ""
     if health.failures:
         return f"failed {health.failures} times, again {_away(health.next_ms)}: {health.error}"
-    back = staleness.gone_back(health, wiring.now_ms(), days)
-    return back or ("answered" if health.succeeded_ms else "not tried yet")
+    return "answered" if health.succeeded_ms else "not tried yet"
 
 
 def _quiet(home: Home, commons: str, days: int) -> str | None:

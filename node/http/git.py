@@ -7,6 +7,7 @@ Pushes never reach git: they are read here, quarantined, verified, and written b
 import asyncio
 import mmap
 import os
+import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ UPLOAD_REQUEST = 4 * 1024 * 1024
 """A fetch names wants and haves, 50 bytes each."""
 COMMANDS = 20_000
 GIT_SECONDS = 600.0
+_LENGTH = re.compile(rb"[0-9a-fA-F]{4}")
 _CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate"}
 _RECEIVE = b"report-status ofs-delta agent=wasteland"
 
@@ -233,10 +235,11 @@ def _command(line: bytes) -> Command:
 
 
 def _length(raw: memoryview, at: int) -> int:
-    try:
-        length = int(bytes(raw[at : at + 4]), 16)
-    except ValueError:
-        raise RemoteError("a push is broken") from None
+    digits = bytes(raw[at : at + 4])
+    # Four digits, no fewer: `int` reads signs, spaces and underscores, too.
+    if _LENGTH.fullmatch(digits) is None:
+        raise RemoteError("a push is broken")
+    length = int(digits, 16)
     if length and (length < 4 or at + length > len(raw)):
         raise RemoteError("a push is broken")
     return length

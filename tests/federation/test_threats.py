@@ -3,11 +3,9 @@
 import ast
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from beads.files import git_environment
 from beads.pack import USUAL, Pack
 from stamps import envelope
 from stamps.keys import SigningKey
+from tests.counting import steps
 from tests.federation.net import ALICE, BOB, CAROL, DAVE, EVE, Net
 from tests.world import Chain, Said, found, git, keys_of, memory_ledger, relay, seed
 
@@ -203,23 +202,6 @@ def test_a_second_signature_makes_no_second_operation() -> None:
 
 
 # -- 25: amounts -- -----------------------------------------------------------------------------------------------
-
-
-def steps(work: Callable[[], object]) -> int:
-    """Count the calls that some work makes: time is not the same twice, this is."""
-    count = 0
-
-    def note(_: FrameType, event: str, __: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 def test_twice_as_many_operations_on_an_item_are_twice_the_work() -> None:

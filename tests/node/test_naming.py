@@ -86,7 +86,7 @@ def test_no_view_shows_a_handle_alone(person: Callable[[str], Person], tmp_path:
     index = wiring.open_index(Home(alice.home), alice.commons())
     views = [
         alice.ok("wl", "show", item), alice.ok("wl", "charter", "show"), alice.ok("wl", "sheet", "show"),
-        readme.render("Board", commons, index),
+        readme.render("Board", alice.commons(), index),
     ]  # fmt: skip
     index.database.close()
     for text in views:

@@ -19,13 +19,12 @@ from beads.ledger import FOREVER_MS
 from beads.verify import START, Verifier
 from node import agreement, condition, verifying, wiring
 from node.agreement import Standing
-from node.commons import Commons
 from node.condition import Remark
 from node.home import Home
 from stamps.keychange import Change, Revoke
 from tests.federation.net import ALICE, BOB, CAROL, DAVE, EVE, LAPTOP, Net, extended
 from tests.node.support import Person
-from tests.world import actor, create, found, write
+from tests.world import Chain, Said, actor, create, found, keys_of, write
 from wanted.ops.table import BOARD
 
 CROWD = [actor(name) for name in ("alice", "bob", "carol", "dave")]
@@ -189,16 +188,18 @@ def test_another_state_of_the_same_is_somebody_s_defect() -> None:
     assert agreement.judge("x", ours, Standing("heads", "other", 3)).agrees is None
 
 
-def test_what_is_told_to_peers_is_what_the_index_says(alice: Person) -> None:
-    alice.post()
-    home = Home(alice.home)
-    with Commons(home, alice.commons()) as ours:
-        said = agreement.standing(home, ours.id, ours.index)
-        before = said.heads
-        item = ours.item(ours.index.database.query("SELECT entity FROM items")[0][0])
-        ours.ledger.erase(ours.author, item.prose["title"])
-        erased = agreement.standing(home, ours.id, ours.index)
-    assert said.state_hash == verifying.verify(home, alice.commons()).state_hash or erased.heads != before
+def test_what_is_told_to_peers_is_what_the_operations_come_to_whatever_words_are_held(home: Home) -> None:
+    index, store = wiring.open_index(home, only(home)), wiring.open_store(home, only(home))
+    said = agreement.standing(home, only(home), index)
+    refs = store.refs()
+    wordless = {name: target for name, target in refs.items() if "/body/" not in name}
+    assert said.state_hash == verifying.verify(home, only(home)).state_hash
+    assert len(wordless) < len(refs)
+    assert agreement.heads(wordless, store.prefix) == said.heads
+    for name in wordless:
+        assert agreement.heads(wordless | {name: "0" * 40}, store.prefix) != said.heads
+    index.database.close()
+    store.close()
 
 
 # -- what a state says ---------------------------------------------------------------------------------------------
@@ -278,3 +279,12 @@ def test_a_banned_writer_s_log_says_why_it_ends(net: Net) -> None:
     charter = net.propose("home", CAROL, {"kind": "ban", "actor": BOB.actor, "cuts": []})
     net.sign("home", DAVE, charter)
     assert [remark.what for remark in of_logs(net, "home")] == ["it has no effect from 0 on: its writer was banned"]
+
+
+def test_a_log_that_says_what_this_version_does_not_know_is_told(net: Net) -> None:
+    chain = Chain(BOB, net.commons)
+    chain.open()
+    chain.add("later.thing", {"x": 1})
+    net.node("home").ingest(Said(keys=keys_of(BOB), chains={chain.log: chain.raw}))
+    (remark,) = of_logs(net, "home")
+    assert remark == Remark(f"log {chain.log[:12]}", "this version cannot read it from 1 on", "Upgrade this program.")
