@@ -349,12 +349,12 @@ class Index:
         return touched
 
     def _needs_weighing(self, delta: Delta) -> bool:
-        weighty = frozenset(weigh.CONTROL) | ({"checkpoint"} if self._checkpoints_weigh() else frozenset())
-        return (
-            bool(delta.forks)
-            or delta.new_keys
-            or any(one.seq == 0 or one.payload is None or one.t in weighty for ops in delta.ops.values() for one in ops)
-        )
+        if delta.forks or delta.new_keys:
+            return True
+        fresh = [one for ops in delta.ops.values() for one in ops]
+        if any(one.seq == 0 or one.payload is None or one.t in weigh.CONTROL for one in fresh):
+            return True
+        return any(one.t == "checkpoint" for one in fresh) and self._checkpoints_weigh()
 
     def _checkpoints_weigh(self) -> bool:
         """Say whether what delegates have seen decides anything here: it seldom does."""

@@ -1,4 +1,4 @@
-"""`python -m bench append|verify|sync|propagate|ring|cli|ledger`."""
+"""`python -m bench append|verify|sync|propagate|ring|cli|ledger|reputation`."""
 
 import argparse
 import importlib
@@ -16,6 +16,7 @@ DEFAULTS = {
     "ring": (5_000, 1),
     "cli": (10_000, 15),
     "ledger": (10_000, 30),
+    "reputation": (100_000, 10),
 }
 
 

@@ -128,10 +128,17 @@ def _remarked(what: str, remark: Remark) -> Finding:
 
 
 def _remarks(home: Home, commons: str, found: Verification) -> Iterable[Remark]:
-    me = home.key_log().scid if home.exists else ""
-    yield from condition.logs(found.snapshot, found.keys, me)
+    yield from condition.logs(found.snapshot, found.keys, _me(home))
     yield from condition.orphans(found.snapshot, found.last_ms, wiring.now_ms())
     yield from _peers(home, commons)
+
+
+def _me(home: Home) -> str:
+    try:
+        return home.key_log().scid if home.exists else ""
+    except StampsError:
+        # It is a finding of its own.
+        return ""
 
 
 def _peers(home: Home, commons: str) -> Iterator[Remark]:

@@ -350,16 +350,22 @@ def find_actor(indexes: Iterable[Index], wanted: str, me: str) -> str:
 
 
 def earned(index: Index, commons: str, actor: str) -> list[EarnedStamp]:
-    """Return the stamps that an actor has earned in a commons."""
-    rows = index.database.query("SELECT DISTINCT entity FROM stamps WHERE subject = :actor", {"actor": actor})
+    """Return the stamps that an actor has earned in a commons, those that were taken back included."""
+    sql = """SELECT entity FROM stamps WHERE subject = :actor
+             UNION SELECT entity FROM submissions WHERE actor = :actor AND verdict = 'accepted' ORDER BY entity"""
     found: list[EarnedStamp] = []
-    for (entity,) in rows:
+    for (entity,) in index.database.query(sql, {"actor": actor}):
         state = index.state("bead", entity)
         item = view.read(state) if state else None
-        found += (
-            [portable.earned(commons, item, stamp) for stamp in item.stamps if stamp.subject == actor] if item else []
-        )
+        if item is not None:
+            found += [portable.earned(commons, item, stamp) for stamp in item.stamps if stamp.subject == actor]
+            found += [stamp for stamp in _taken_back(index, commons, item) if stamp.subject == actor]
     return found
+
+
+def _taken_back(index: Index, commons: str, item: ItemView) -> list[EarnedStamp]:
+    given = [(one.author, index.op(one.stamp)) for one in item.withdrawn]
+    return [portable.taken_back(commons, author, op) for author, op in given if op is not None]
 
 
 def _only_accepted(item: ItemView) -> str:

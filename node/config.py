@@ -4,8 +4,10 @@ It is the owner's to edit; no verb rewrites it. What verbs keep (peers, the defa
 """
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -55,12 +57,25 @@ class Peers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stale_days: int = 14
 
 
+class Reputation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Section [reputation]: from whom this node's owner looks at others.
+
+    Attributes:
+        delegates: What the delegates of the commons followed here weigh as anchors, beside the owner's 1.
+        anchors: Actor → weight from 0 to 1; 0 leaves out a delegate.
+    """
+
+    delegates: float = 0.5
+    anchors: Mapping[str, float] = MappingProxyType({})
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file; every setting has a default, so none is needed."""
 
     serve: Serve = Serve()
     grants: Grants = Grants()
     peers: Peers = Peers()
+    reputation: Reputation = Reputation()
 
     @property
     def suggested(self) -> Reach:
@@ -88,6 +103,9 @@ def load(path: Path) -> Config:
         raise BadConfig(f"{path}: {error}", "docs/reference/configuration.md lists the settings.") from None
     if config.grants.mode not in ("auto", "manual"):
         raise BadConfig(f"{path}: grants.mode is auto or manual, not {config.grants.mode}")
+    weights = (config.reputation.delegates, *config.reputation.anchors.values())
+    if not all(0 <= weight <= 1 for weight in weights):
+        raise BadConfig(f"{path}: the weights in [reputation] go from 0 to 1")
     if config.serve.public_url and not _PUBLIC_URL.fullmatch(config.serve.public_url):
         raise BadConfig(f"{path}: serve.public_url is https://HOST or http://HOST:PORT, without a slash at its end")
     try:

@@ -7,7 +7,7 @@ from typing import Any
 from beads import ids
 from beads.index import Index
 from node import naming
-from stamps.sheet import Sheet
+from stamps.sheet import EarnedStamp, Sheet
 from wanted.view import ItemView
 
 
@@ -146,7 +146,8 @@ def sheet_json(sheet: Sheet, commons: Mapping[str, str]) -> dict[str, Any]:
         "commons": [{"id": i, "name": commons.get(i, ""), "stamps": n} for i, n in sheet.commons.items()],
         "timeline": [
             {"op": s.op, "title": s.title, "issuer": s.issuer, "item": s.item, "commons": s.commons,
-             "dims": dict(s.dims), "severity": s.severity, "time_ms": s.time_ms}
+             "dims": dict(s.dims), "severity": s.severity, "time_ms": s.time_ms, "withdrawn": s.withdrawn,
+             "disputed": s.disputed, "answered": s.answered}
             for s in sheet.timeline
         ],
     }  # fmt: skip
@@ -164,8 +165,15 @@ def sheet_lines(sheet: Sheet, who: str, commons: Mapping[str, str], names: Mappi
     for origin, n in sheet.commons.items():
         lines.append(f"  earned in    {commons.get(origin, '')} {origin[:20]}…: {n}")
     for stamp in sheet.timeline:
-        lines.append(f"  {day(stamp.time_ms)}  {stamp.title} ({stamp.severity}, by {name(stamp.issuer, names)})")
+        said = f"{stamp.severity}, by {name(stamp.issuer, names)}{_contested(stamp)}"
+        lines.append(f"  {day(stamp.time_ms)}  {stamp.title} ({said})")
     return lines
+
+
+def _contested(stamp: EarnedStamp) -> str:
+    if stamp.withdrawn:
+        return ", taken back"
+    return f", disputed{' and answered' if stamp.answered else ''}" if stamp.disputed else ""
 
 
 def day(ms: int) -> str:

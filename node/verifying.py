@@ -101,15 +101,16 @@ def verify(home: Home, commons: str, tell: Progress | None = None, workers: int 
         reader = _Reader(store)
         problems = list(reader.check_key_logs())
         ops: list[Op] = []
-        checked = list(_told(_check_all(home, store, workers), len(store.logs()), tell))
-        for one in sorted(checked):
+        logs = len(store.logs())
+        # While others check the next, this process reads what they found to hold.
+        for one in _told(_check_all(home, store, workers), logs, tell):
             problems += one.problems
             ops += reader.verified(one)
         snapshot = fold.fold(ops, commons, reader.genesis, BOARD, reader.key_log)
         fresh = snapshot.state_hash()
         problems += _compare(home, commons, generation, fresh)
         last = {each.log: each.hlc.ms for each in sorted(ops, key=lambda each: each.hlc)}
-        return Verification(len(checked), len(ops), snapshot, last, reader.key_log, tuple(problems), fresh, generation)
+        return Verification(logs, len(ops), snapshot, last, reader.key_log, tuple(sorted(problems)), fresh, generation)
     finally:
         store.close()
 
@@ -254,7 +255,10 @@ class _Reader:
         chain, problems = self._chain(where, log, self._store.lines(log), START)
         lengths = [len(chain)]
         for lines in self._store.branches(log):
-            branch, more = self._chain(f"{where}, a branch", log, lines, self._before(chain, lines))
+            seq = op.parse(lines[0]).seq
+            # What a branch grew from may not be here; then it is evidence of nothing yet, and no fault.
+            before = self._before(chain, seq) if seq <= len(chain) else None
+            branch, more = ([], []) if before is None else self._chain(f"{where}, a branch", log, lines, before)
             lengths.append(len(branch))
             problems += more
         return Checked(log, tuple(lengths), (*problems, *self._words(where, log, chain)))
@@ -266,9 +270,8 @@ class _Reader:
         reason, seq = verdict.stopped[1], verdict.end.head.seq + 1 if verdict.end.head else 0
         return verdict.ops, [Problem(f"{where} at {seq}", reason, _ADVICE.get(reason, _DAMAGED))]
 
-    def _before(self, chain: Sequence[Op], lines: Sequence[bytes]) -> Position:
+    def _before(self, chain: Sequence[Op], seq: int) -> Position:
         """Return the place in a log after which a branch begins."""
-        seq = op.parse(lines[0]).seq
         return self._verifier.read(chain[0].log, [one.raw for one in chain[:seq]], START).end if seq else START
 
     def _words(self, where: str, log: str, chain: Sequence[Op]) -> Iterator[Problem]:

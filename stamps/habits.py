@@ -40,8 +40,8 @@ class Habit(NamedTuple):
         mutual: How many of those have stamped the issuer.
         total: Sum of the stamps' means.
         squares: Sum of their squares.
-        busiest: Most stamps in one clock hour.
-        commonest: Most stamps with the very same scores.
+        busiest: Most stamps in one clock hour; 0 where there are few.
+        commonest: Most stamps with the very same scores; 0 where there are few.
     """
 
     stamps: int
@@ -82,21 +82,26 @@ class Habits:
         self._stamps = len(stamps)
         self._total = sum(stamp.mean for stamp in stamps)
         self._squares = sum(stamp.mean**2 for stamp in stamps)
-        self._hours = _Tally(stamp.time_ms // HOUR_MS for stamp in stamps)
+        self._hours = _Tally(map(_hour, stamps))
         self._scores = _Tally(stamp.scores for stamp in stamps)
 
-    def without(self, subject: str | None) -> Habit:
+    def without(self, subject: str) -> Habit:
         """Return what the issuer gave to all but the subject."""
-        pair = self._given.get(subject, ()) if subject is not None else ()
+        pair = self._given.get(subject, ())
+        left = self._stamps - len(pair)
         return Habit(
-            stamps=self._stamps - len(pair),
+            stamps=left,
             actors=len(self._given) - bool(pair),
             mutual=len(self._mutual) - (subject in self._mutual),
-            total=self._total - sum(stamp.mean for stamp in pair),
-            squares=self._squares - sum(stamp.mean**2 for stamp in pair),
-            busiest=self._hours.most_without(stamp.time_ms // HOUR_MS for stamp in pair),
-            commonest=self._scores.most_without(stamp.scores for stamp in pair),
+            total=self._total - sum([stamp.mean for stamp in pair]),
+            squares=self._squares - sum([stamp.mean**2 for stamp in pair]),
+            busiest=self._hours.most_without([_hour(stamp) for stamp in pair]) if left >= MANY else 0,
+            commonest=self._scores.most_without([stamp.scores for stamp in pair]) if left >= MANY else 0,
         )
+
+
+def _hour(stamp: Given) -> int:
+    return stamp.time_ms // HOUR_MS
 
 
 def one_sheet(habit: Habit) -> bool:
@@ -130,10 +135,12 @@ def burst(habit: Habit) -> bool:
 
 def signs(habit: Habit) -> list[str]:
     """Return the names of the signs that hold, in the order of `FACTORS`."""
+    if habit.actors > RING_ACTORS and habit.stamps < MANY:
+        return []
     holds = (one_sheet(habit), ring(habit), rubber_stamp(habit), same_scores(habit), burst(habit))
     return [name for name, there in zip(FACTORS, holds, strict=True) if there]
 
 
 def factor(habit: Habit) -> float:
     """Return by what the issuer's weight is multiplied: the strongest of the signs that hold."""
-    return min((FACTORS[name] for name in signs(habit)), default=1.0)
+    return min([FACTORS[name] for name in signs(habit)], default=1.0)

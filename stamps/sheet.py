@@ -30,6 +30,7 @@ class EarnedStamp(msgspec.Struct, frozen=True, kw_only=True):
         time_ms: The hlc's milliseconds since 1970.
         withdrawn: Whether the issuer took it back.
         disputed: Whether the subject contests it.
+        answered: Whether the issuer has answered every dispute.
     """
 
     op: str
@@ -46,6 +47,7 @@ class EarnedStamp(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int
     withdrawn: bool = False
     disputed: bool = False
+    answered: bool = False
 
 
 class DimensionScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +90,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
 def fold(subject: str, stamps: Iterable[EarnedStamp]) -> Sheet:
     """Return the sheet of `subject`; stamps of others are passed over."""
-    timeline = _timeline(stamp for stamp in stamps if stamp.subject == subject)
+    timeline = once(stamp for stamp in stamps if stamp.subject == subject)
     counted = [stamp for stamp in timeline if not stamp.withdrawn]
     return Sheet(
         subject=subject,
@@ -105,17 +107,22 @@ def fold(subject: str, stamps: Iterable[EarnedStamp]) -> Sheet:
     )
 
 
-def _timeline(stamps: Iterable[EarnedStamp]) -> tuple[EarnedStamp, ...]:
-    """Return each stamp once, oldest first; what one copy knows of a withdrawal or a dispute, all know."""
+def once(stamps: Iterable[EarnedStamp]) -> tuple[EarnedStamp, ...]:
+    """Return each stamp once, oldest first; what one copy knows of a withdrawal, a dispute or an answer, all know."""
     by_op: dict[str, EarnedStamp] = {}
     for stamp in stamps:
         known = by_op.get(stamp.op, stamp)
-        by_op[stamp.op] = msgspec.structs.replace(
-            stamp,
-            withdrawn=stamp.withdrawn or known.withdrawn,
-            disputed=stamp.disputed or known.disputed,
-        )
+        by_op[stamp.op] = stamp if stamp == known else _joined(stamp, known)
     return tuple(sorted(by_op.values(), key=lambda stamp: (stamp.time_ms, stamp.op)))
+
+
+def _joined(one: EarnedStamp, other: EarnedStamp) -> EarnedStamp:
+    return msgspec.structs.replace(
+        one,
+        withdrawn=one.withdrawn or other.withdrawn,
+        disputed=one.disputed or other.disputed,
+        answered=one.answered or other.answered,
+    )
 
 
 def _severities(stamps: Iterable[EarnedStamp]) -> Mapping[Severity, int]:

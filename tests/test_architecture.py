@@ -28,7 +28,7 @@ IO = (
     "node.",
 )  # fmt: skip
 # Node is the edge; these of its modules are pure all the same.
-PURE = ("node", "node.errors", "node.naming", "node.web.readme")
+PURE = ("node", "node.errors", "node.naming", "node.regard", "node.web.radar", "node.web.readme")
 
 # Law 2: who may name another floor's I/O modules besides node.wiring, and why.
 NAMES_CONCRETE_THINGS = {

@@ -126,6 +126,9 @@ def _proves(live: Live, item: ItemView, shown: Sequence[Stamped]) -> bool:
         return any(stamp.op == live.op.id for stamp in shown)
     if live.op.t == "wanted.submit":
         return any(stamp.submission == live.op.id for stamp in shown)
+    if live.op.t in ("stamp.dispute", "stamp.answer"):
+        ops = {stamp.op for stamp in shown}
+        return any(live.op.id in (said.op, said.answer) for said in item.disputes if said.stamp in ops)
     return live.op.t in _HOME
 
 
@@ -314,7 +317,18 @@ def earned(commons: str, item: ItemView, stamp: Stamped) -> EarnedStamp:
     return EarnedStamp(
         op=stamp.op, issuer=stamp.author, subject=stamp.subject, commons=commons, item=item.id,
         submission=stamp.submission, title=stamp.title, dims=stamp.dims, confidence=stamp.confidence,
-        severity=stamp.severity, skills=stamp.skills, time_ms=stamp.hlc[0],
+        severity=stamp.severity, skills=stamp.skills, time_ms=stamp.hlc[0], disputed=item.is_disputed(stamp.op),
+        answered=item.is_answered(stamp.op),
+    )  # fmt: skip
+
+
+def taken_back(commons: str, author: str, op: Op) -> EarnedStamp:
+    """Return a stamp that its author has withdrawn: it stays on the timeline, and counts nowhere."""
+    stamp = op.payload
+    return EarnedStamp(
+        op=op.id, issuer=author, subject=stamp.subject, commons=commons, item=stamp.item,
+        submission=stamp.submission, title=stamp.title, dims=stamp.dims, confidence=stamp.confidence,
+        severity=stamp.severity, skills=stamp.skills, time_ms=op.hlc.ms, withdrawn=True,
     )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
-"""How items, submissions, stamps and actors are laid out in tables, so that the board is one indexed query."""
+"""How items, submissions, stamps, actors and trust are laid out in tables, so that the board is one indexed query."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from beads.projection import Projection, Prose, Row, Rows
-from wanted import view
+from wanted import lifecycle, view
 
 
 def _item_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
@@ -34,6 +36,9 @@ def _item_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
         "claimers": [{"entity": item.id, "actor": actor} for actor in item.claimers],
         "submissions": [_submission_row(item, op) for op in item.submissions],
         "stamps": [_stamp_row(item, stamp) for stamp in item.stamps],
+        "takers": [
+            {"entity": item.id, "actor": actor, "outcome": _outcome(item, actor)} for actor in sorted(item.granted)
+        ],
     }
 
 
@@ -49,8 +54,29 @@ def _submission_row(item: view.ItemView, op: str) -> Row:
 
 def _stamp_row(item: view.ItemView, stamp: view.Stamped) -> Row:
     return {
-        "entity": item.id, "op": stamp.op, "author": stamp.author, "subject": stamp.subject, "created": stamp.hlc[0],
+        "entity": item.id, "op": stamp.op, "author": stamp.author, "subject": stamp.subject,
+        "submission": stamp.submission, "title": stamp.title, "dims": _text(stamp.dims),
+        "confidence": stamp.confidence, "severity": stamp.severity, "skills": _text(stamp.skills),
+        "disputed": item.is_disputed(stamp.op), "answered": item.is_answered(stamp.op), "created": stamp.hlc[0],
     }  # fmt: skip
+
+
+def _text(values: Sequence[object]) -> str:
+    return msgspec.json.encode(values).decode()
+
+
+def _outcome(item: view.ItemView, actor: str) -> str:
+    """Say what became of an item for somebody who was granted it."""
+    if any(accepted.actor == actor for accepted in item.accepted):
+        return "accepted"
+    if item.holder is not None and item.holder.actor == actor:
+        return "holds"
+    if any(submission.actor == actor for submission in item.submissions.values()):
+        return "submitted"
+    intent = item.intents.get(actor)
+    gave_up = intent is not None and intent.kind == "release"
+    # Where the home closed or withdrew it, nobody can tell whose fault that was.
+    return "abandoned" if gave_up or item.status in (lifecycle.OPEN, lifecycle.CLAIMED) else "ended"
 
 
 ITEMS = Projection(
@@ -70,9 +96,14 @@ ITEMS = Projection(
         "CREATE INDEX submissions_entity ON submissions (entity)",
         "CREATE INDEX submissions_actor ON submissions (actor)",
         """CREATE TABLE stamps (entity TEXT NOT NULL, op TEXT NOT NULL, author TEXT NOT NULL,
-           subject TEXT NOT NULL, created INTEGER NOT NULL)""",
+           subject TEXT NOT NULL, submission TEXT NOT NULL, title TEXT NOT NULL, dims TEXT NOT NULL,
+           confidence INTEGER NOT NULL, severity TEXT NOT NULL, skills TEXT NOT NULL, disputed INTEGER NOT NULL,
+           answered INTEGER NOT NULL, created INTEGER NOT NULL)""",
         "CREATE INDEX stamps_entity ON stamps (entity)",
         "CREATE INDEX stamps_subject ON stamps (subject)",
+        "CREATE TABLE takers (entity TEXT NOT NULL, actor TEXT NOT NULL, outcome TEXT NOT NULL)",
+        "CREATE INDEX takers_entity ON takers (entity)",
+        "CREATE INDEX takers_actor ON takers (actor)",
     ),
     columns={
         "items": (
@@ -81,14 +112,19 @@ ITEMS = Projection(
         ),
         "claimers": ("entity", "actor"),
         "submissions": ("entity", "op", "actor", "created", "verdict"),
-        "stamps": ("entity", "op", "author", "subject", "created"),
+        "stamps": (
+            "entity", "op", "author", "subject", "submission", "title", "dims", "confidence", "severity", "skills",
+            "disputed", "answered", "created",
+        ),
+        "takers": ("entity", "actor", "outcome"),
     },
     rows=_item_rows,
 )  # fmt: skip
 
 
 def _actor_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
-    return {"actors": [{"entity": state["id"], "handle": state["handle"]}]}
+    trusts = ({"entity": state["id"], "actor": actor, "weight": weight} for actor, weight, _ in state.get("trusts", ()))
+    return {"actors": [{"entity": state["id"], "handle": state["handle"]}], "trusts": list(trusts)}
 
 
 ACTORS = Projection(
@@ -96,7 +132,9 @@ ACTORS = Projection(
     ddl=(
         "CREATE TABLE actors (entity TEXT PRIMARY KEY, handle TEXT NOT NULL)",
         "CREATE INDEX actors_handle ON actors (handle)",
+        "CREATE TABLE trusts (entity TEXT NOT NULL, actor TEXT NOT NULL, weight INTEGER NOT NULL)",
+        "CREATE INDEX trusts_entity ON trusts (entity)",
     ),
-    columns={"actors": ("entity", "handle")},
+    columns={"actors": ("entity", "handle"), "trusts": ("entity", "actor", "weight")},
     rows=_actor_rows,
 )

@@ -108,6 +108,15 @@ class ItemView(NamedTuple):
         """Return the acceptance of a submission."""
         return next((a for a in self.accepted if a.submission == submission), None)
 
+    def is_disputed(self, stamp: str) -> bool:
+        """Say whether the subject contests a stamp."""
+        return any(dispute.stamp == stamp for dispute in self.disputes)
+
+    def is_answered(self, stamp: str) -> bool:
+        """Say whether the author of a stamp has answered everything that was said against it."""
+        answers = [dispute.answer for dispute in self.disputes if dispute.stamp == stamp]
+        return bool(answers) and None not in answers
+
 
 def read(state: Mapping[str, Any]) -> ItemView | None:
     """Read an item from a bead's state; None where the bead is no wanted item."""

@@ -32,6 +32,8 @@ VERBS = {
     "me": ("node.cli.wl_identity", "me", "Who I am, what I hold, what waits for me."),
     "id": ("node.cli.wl_id", "id_", "My keys: show, rotate, revoke, add devices and agents, recover."),
     "sheet": ("node.cli.wl_sheet", "sheet", "Character sheets: show, export, verify."),
+    "why": ("node.cli.wl_circle", "why", "Why an actor's score is what it is: ways of trust, and the evidence."),
+    "leaderboard": ("node.cli.wl_circle", "leaderboard", "Who stands how, seen from my circle."),
     "charter": ("node.cli.wl_charter", "charter", "Who governs a commons, and by which rules: show, propose, sign."),
     "invite": ("node.cli.wl_charter", "invite", "Let an actor into a commons that is by invitation."),
     "peer": ("node.cli.wl_peers", "peer", "With whom this node syncs: add, list, set, block, discover."),

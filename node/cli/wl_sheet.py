@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from node import present, wiring
+from node import present, regard, wiring
+from node.circle import around
 from node.cli.common import Output, Verbs, offline_option, verb
-from node.commons import Commons, earned, find_actor
+from node.commons import Commons
 from node.home import Home, locate
 from stamps import sheet as sheets
 from wanted import portable
@@ -16,22 +17,17 @@ from wanted import portable
 @verb()
 @click.argument("actor", default="me")
 def show(output: Output, actor: str) -> None:
-    """Show what stamps say of an actor, in all commons followed here."""
-    home = Home(locate())
-    me = home.key_log().scid
-    names = {commons: founded.name for commons, founded in home.commons().items() if not founded.private}
-    indexes = {commons: wiring.open_index(home, commons) for commons in names}
-    chosen = find_actor(indexes.values(), actor, me)
-    called = present.names_in(*indexes.values())
-    stamps = [stamp for commons, index in indexes.items() for stamp in earned(index, commons, chosen)]
-    found = sheets.fold(chosen, stamps)
-    output.result(
-        {"sheet": present.sheet_json(found, names)},
-        present.sheet_lines(found, present.name(chosen, called), names, called),
-        ["wl sheet export sheet.json"] if chosen == me and found.stamps else (),
-    )
-    for index in indexes.values():
-        index.database.close()
+    """Show what stamps say of an actor, in all commons followed here, and what they are worth in my circle."""
+    with around(Home(locate())) as here:
+        chosen = here.find(actor)
+        found, standing, taken = here.sheet(chosen), here.circle.standing(chosen), here.taken(chosen)
+        lines = present.sheet_lines(found, present.name(chosen, here.called), here.names, here.called)
+        mine = ["wl sheet export sheet.json"] if chosen == here.me and found.stamps else []
+        output.result(
+            {"sheet": present.sheet_json(found, here.names), "circle": regard.standing_json(standing, taken)},
+            [*lines, *regard.standing_lines(standing, taken, here.name)],
+            [*mine, f"wl why {chosen[:12]}"] if found.stamps else (),
+        )
 
 
 @verb()

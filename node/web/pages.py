@@ -14,11 +14,15 @@ from starlette.staticfiles import StaticFiles
 from beads.errors import NotFound
 from beads.index import Index
 from beads.rules import Entity
-from node import present
+from node import present, regard
+from node.circle import Kept, taken_in
 from node.commons import earned
 from node.errors import classify, hint_of
 from node.http.keeper import Keeper
-from stamps import sheet
+from node.web.radar import radar
+from stamps import sheet, tiers
+from stamps.reputation import OVERALL
+from stamps.signals import signals
 from wanted import lifecycle, view
 from wanted.view import ItemView
 
@@ -36,6 +40,7 @@ class Pages:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
+        self._circles = Kept(keeper.home)
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True)
         )
@@ -45,6 +50,7 @@ class Pages:
         """Return the routes of the pages."""
         return [
             Route("/", self.home),
+            Route("/leaderboard", self.leaderboard),
             Route("/c/{commons}", self.board),
             Route("/c/{commons}/items/{item}", self.item),
             Route("/c/{commons}/actors/{actor}", self.actor),
@@ -95,13 +101,51 @@ class Pages:
         )  # fmt: skip
 
     async def actor(self, request: Request) -> Response:
-        """One actor's stamps in one commons."""
+        """One actor: what its stamps are worth in the circle of the node's owner, and those of one commons."""
         commons, index = self._open(request)
         actor = request.path_params["actor"]
         if index.state("actor", actor) is None:
             raise NotFound("no such actor in this commons")
-        found = sheet.fold(actor, earned(index, commons["id"], actor))
-        return self._page(request, "actor.html", commons, actor=actor, sheet=found)
+        indexes = self._public()
+        return self._page(
+            request, "actor.html", commons, actor=actor, sheet=sheet.fold(actor, earned(index, commons["id"], actor)),
+            names=present.names_in(*indexes.values()),
+            **self._regarded(actor, indexes),
+        )  # fmt: skip
+
+    def _regarded(self, actor: str, indexes: Mapping[str, Index]) -> dict[str, Any]:
+        """Return how the circle of the node's owner regards an actor."""
+        circle = self._circles.over(indexes)
+        standing, names = circle.standing(actor), present.names_in(*indexes.values())
+        scores = [(name, score) for name, score in standing.dimensions.items() if score.value is not None]
+        return {
+            "standing": standing, "rung": tiers.rung(standing.overall), "badges": tiers.badges(standing),
+            "signals": signals(standing, taken_in(indexes, actor)), "why": circle.why(actor),
+            "scores": [(OVERALL, standing.overall), *standing.dimensions.items()],
+            "radar": radar([(name, score.estimate) for name, score in scores]),
+            "way_line": lambda way, to: regard.way_line(way, to, lambda each: present.name(each, names)),
+        }  # fmt: skip
+
+    async def leaderboard(self, request: Request) -> Response:
+        """Everybody of whom the circle of the node's owner has evidence enough."""
+        indexes = self._public()
+        allowed = {name for index in indexes.values() for name in index.context.governance.dimensions}
+        dimensions = [OVERALL, *sorted(allowed)]
+        wanted = request.query_params.get("dimension", OVERALL)
+        dimension = wanted if wanted in dimensions else OVERALL
+        homes = _homes(indexes)
+        lines = [
+            {"place": line.place, "actor": line.actor, "score": line.score, "tier": tiers.rung(line.score).tier,
+             "commons": homes[line.actor]}
+            for line in self._circles.over(indexes).leaderboard(dimension)[:PAGE] if line.actor in homes
+        ]  # fmt: skip
+        return self._page(
+            request, "leaderboard.html", None, lines=lines, dimensions=dimensions, dimension=dimension,
+            names=present.names_in(*indexes.values()),
+        )  # fmt: skip
+
+    def _public(self) -> dict[str, Index]:
+        return {commons: self._keeper.index(commons) for commons in self._keeper.public()}
 
     def error(self, request: Request, error: Exception) -> Response:
         """Say what is wrong, as a page, or as JSON to a program."""
@@ -126,7 +170,9 @@ class Pages:
         /,
         **values: Any,
     ) -> HTMLResponse:
-        names = present.names_in(self._keeper.index(commons["id"])) if commons else {}
+        names = values.pop("names", None)
+        if names is None:
+            names = present.names_in(self._keeper.index(commons["id"])) if commons else {}
         self._templates.filters["who"] = lambda actor: present.name(actor, names)
         base = f"{request.url.scheme}://{request.url.netloc}"
         text = self._templates.get_template(template).render(
@@ -164,6 +210,15 @@ def _history(index: Index, item: ItemView) -> list[dict[str, Any]]:
          "ignored": ignored.get(live.op.id)}
         for live in index.ops_of(Entity("bead", item.id))
     ]  # fmt: skip
+
+
+def _homes(indexes: Mapping[str, Index]) -> dict[str, str]:
+    """Return a commons in which each actor has a page."""
+    return {
+        actor: commons
+        for commons, index in indexes.items()
+        for (actor,) in index.database.query("SELECT entity FROM actors")
+    }
 
 
 def _totals(index: Index) -> dict[str, int]:

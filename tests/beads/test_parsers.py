@@ -71,6 +71,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "subject": BOB.actor, "item": ITEM, "submission": OP, "accept": OP, "title": "x", "dims": [["quality", 1]],
         "confidence": 1, "severity": "leaf", "skills": ["a"], "vc": "A" * 86,
     },
+    "stamp.withdraw": {"item": ITEM, "stamp": OP, "prose": ["reason"]},
+    "stamp.dispute": {"item": ITEM, "stamp": OP, "prose": ["reason"]},
+    "stamp.answer": {"item": ITEM, "dispute": OP, "prose": ["reason"]},
+    "trust": {"actor": BOB.actor, "weight": 1},
+    "actor.link": {"actor": BOB.actor},
 }  # fmt: skip
 ODD: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2**53 - 1, -(2**53) + 1, "", "a", "\0", "\n", "ü", "\u202e", "x" * 3000, "A" * 86,

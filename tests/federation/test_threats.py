@@ -14,12 +14,14 @@ from nacl import bindings
 from beads import ids, op, report
 from beads.errors import LimitExceeded
 from beads.files import git_environment
+from beads.ledger import Draft
 from beads.pack import USUAL, Pack
 from stamps import envelope
 from stamps.keys import SigningKey
 from tests.counting import steps
 from tests.federation.net import ALICE, BOB, CAROL, DAVE, EVE, Net
-from tests.world import Chain, Said, found, git, keys_of, memory_ledger, relay, seed
+from tests.wanted.test_stamps import give, worked
+from tests.world import Chain, Said, found, git, keys_of, memory_ledger, relay, seed, write
 
 ROOT = Path(__file__).parents[2]
 _ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+?) \| (.+) \|$", re.MULTILINE)
@@ -241,4 +243,20 @@ def test_lines_that_wait_for_others_are_not_kept() -> None:
     ledger.ingest(Said(chains={chain.log: chain.raw}))
     assert ledger.index.state("bead", f"{7:064x}") is None
     assert ledger.index.database.query("SELECT count(*) FROM entities WHERE kind = 'bead'") == [(0,)]
+    ledger.close()
+
+
+# -- 2: one owner --------------------------------------------------------------------------------------------------
+
+
+def test_two_who_declare_one_owner_do_not_stamp_each_other() -> None:
+    """One alone can declare nothing; once both have, it counts for what was given before, too."""
+    ledger = memory_ledger(found(ALICE))
+    before = give(worked(ledger))
+    write(ledger, BOB, Draft("actor.link", {"actor": ALICE.actor}))
+    alone = give(worked(ledger))
+    write(ledger, ALICE, Draft("actor.link", {"actor": BOB.actor}))
+    after = give(worked(ledger))
+    assert (before, alone, after) == (None, None, "stamp.self")
+    assert sorted(rule for _, rule in ledger.index.ignored()) == ["stamp.self"] * 3
     ledger.close()

@@ -288,3 +288,11 @@ def test_a_log_that_says_what_this_version_does_not_know_is_told(net: Net) -> No
     net.node("home").ingest(Said(keys=keys_of(BOB), chains={chain.log: chain.raw}))
     (remark,) = of_logs(net, "home")
     assert remark == Remark(f"log {chain.log[:12]}", "this version cannot read it from 1 on", "Upgrade this program.")
+
+
+def test_an_identity_that_cannot_be_read_keeps_nothing_else_from_being_checked(alice: Person) -> None:
+    alice.post()
+    (alice.home / "identity" / "keys.jsonl").write_text("{}\n")
+    findings = {one["what"]: one["ok"] for one in alice.ask("wl", "doctor", "--offline")["findings"]}
+    assert findings["identity"] is False
+    assert any(ok for what, ok in findings.items() if what.startswith("commons "))

@@ -437,7 +437,7 @@ def homes_of(entity: Entity, ops: Iterable[Op]) -> set[str]:
 
 
 def decided(facet: dict[str, Any]) -> dict[str, Any]:
-    overlay = ("intents", "submissions", "stamps")
+    overlay = ("intents", "submissions", "stamps", "withdrawn", "disputes")
     return {name: value for name, value in facet.items() if name not in overlay}
 
 

@@ -1,0 +1,144 @@
+"""My circle: what the stamps of all commons followed here are worth, seen from my anchors (docs/reputation.md).
+
+1. The anchors are me, with 1; the delegates of each commons followed here, with what the configuration says; and those
+   that it names. Private commons take no part.
+2. A circle is built by two queries for each commons. A serving node keeps it; as building takes longer, news wait
+   longer, so that a busy commons cannot keep a node from anything else.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import msgspec
+
+from beads.index import Index
+from node import present, wiring
+from node.commons import earned, find_actor
+from node.home import Home
+from stamps import sheet, testimony
+from stamps.reputation import Circle
+from stamps.sheet import EarnedStamp, Sheet
+from stamps.signals import Taken
+from stamps.testimony import Trust
+
+ME = 1.0
+FULL = 100
+PATIENCE = 20
+"""How many times as long as it took to build a circle is looked at although there is news."""
+_STAMPS = """SELECT op, author, subject, entity, submission, title, dims, confidence, severity, skills, created,
+             disputed, answered FROM stamps"""
+_TRUSTS = "SELECT entity, actor, weight FROM trusts"
+_TAKEN = "SELECT outcome, count(*) FROM takers WHERE actor = :actor GROUP BY outcome"
+
+Indexes = Mapping[str, Index]
+
+
+def build(home: Home, indexes: Indexes) -> Circle:
+    """Build the circle of a home's owner over some commons."""
+    stamps = [stamp for commons, index in indexes.items() for stamp in stamps_in(index, commons)]
+    trusts = [trust for index in indexes.values() for trust in trusts_in(index)]
+    links = [link for index in indexes.values() for link in index.context.governance.owners.items()]
+    return Circle(stamps, trusts, anchors(home, indexes), wiring.now_ms(), testimony.together(links))
+
+
+def anchors(home: Home, indexes: Indexes) -> dict[str, float]:
+    """Return where my trust begins."""
+    said = home.config.reputation
+    delegates = {actor for index in indexes.values() for actor in index.context.governance.now.delegates}
+    return dict.fromkeys(sorted(delegates), said.delegates) | {home.key_log().scid: ME} | dict(said.anchors)
+
+
+def stamps_in(index: Index, commons: str) -> list[EarnedStamp]:
+    """Return every stamp that counts in a commons."""
+    dims, skills = msgspec.json.Decoder(tuple[tuple[str, int], ...]), msgspec.json.Decoder(tuple[str, ...])
+    return [
+        EarnedStamp(
+            op=op, issuer=author, subject=subject, commons=commons, item=item, submission=submission, title=title,
+            dims=dims.decode(scores), confidence=confidence, severity=severity, skills=skills.decode(skilled),
+            time_ms=created, disputed=bool(disputed), answered=bool(answered),
+        )
+        for (
+            op, author, subject, item, submission, title, scores, confidence, severity, skilled, created, disputed,
+            answered,
+        ) in index.database.query(_STAMPS)
+    ]  # fmt: skip
+
+
+def trusts_in(index: Index) -> list[Trust]:
+    """Return what was declared in a commons, -1 to 1."""
+    return [(actor, target, weight / FULL) for actor, target, weight in index.database.query(_TRUSTS)]
+
+
+def taken_in(indexes: Indexes, actor: str) -> Taken:
+    """Count the items that an actor was granted, and those that it gave up or let run out."""
+    found: Counter[str] = Counter()
+    for index in indexes.values():
+        found.update(dict(index.database.query(_TAKEN, {"actor": actor})))
+    return Taken(found.total(), found["abandoned"])
+
+
+class Around(NamedTuple):
+    """What is known here of everybody: the commons followed, and my circle over them.
+
+    Attributes:
+        me: My SCID.
+        names: Commons → its name.
+        called: Actor → what to call it.
+    """
+
+    me: str
+    indexes: Indexes
+    names: Mapping[str, str]
+    called: Mapping[str, str]
+    circle: Circle
+
+    def find(self, wanted: str) -> str:
+        """Return the actor meant; see `Commons.find_actor`."""
+        return find_actor(self.indexes.values(), wanted, self.me)
+
+    def name(self, actor: str) -> str:
+        """Show an actor."""
+        return "you" if actor == self.me else present.name(actor, self.called)
+
+    def sheet(self, actor: str) -> Sheet:
+        """Return what the stamps of an actor add up to, whoever gave them."""
+        return sheet.fold(actor, [s for commons, index in self.indexes.items() for s in earned(index, commons, actor)])
+
+    def taken(self, actor: str) -> Taken:
+        """Return what became of the items that an actor was granted."""
+        return taken_in(self.indexes, actor)
+
+
+@contextmanager
+def around(home: Home) -> Iterator[Around]:
+    """Open all commons followed here but the private ones, and look around."""
+    names = {commons: founded.name for commons, founded in home.commons().items() if not founded.private}
+    indexes = {commons: wiring.open_index(home, commons) for commons in names}
+    called = present.names_in(*indexes.values())
+    try:
+        yield Around(home.key_log().scid, indexes, names, called, build(home, indexes))
+    finally:
+        for index in indexes.values():
+            index.database.close()
+
+
+class Kept:
+    """The circle of a serving node, built anew when there is news and it has served its time."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._known: tuple[object, float, Circle] | None = None
+
+    def over(self, indexes: Indexes) -> Circle:
+        """Return the circle over some commons."""
+        state = {commons: index.generation() for commons, index in indexes.items()}
+        now = time.monotonic()
+        if self._known is not None and (self._known[0] == state or now < self._known[1]):
+            return self._known[2]
+        circle = build(self._home, indexes)
+        took = time.monotonic() - now
+        self._known = state, now + PATIENCE * took, circle
+        return circle

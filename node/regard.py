@@ -1,0 +1,133 @@
+"""How a circle regards actors, as text and as JSON: one shape for verbs and pages."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from beads import ids
+from stamps import signals as signs
+from stamps import tiers
+from stamps.reputation import Ranked, Standing, Way, Why
+from stamps.score import Score
+from stamps.signals import Signal, Taken
+
+Name = Callable[[str], str]
+NO_EVIDENCE = "no evidence from your circle"
+
+
+def score_json(score: Score) -> dict[str, Any]:
+    """Return a score as JSON; its value is null where there is too little evidence."""
+    return {
+        "value": None if score.value is None else round(score.value, 3),
+        "uncertainty": round(score.uncertainty, 3),
+        "effective": round(score.effective, 3),
+        "independent_issuers": round(score.independent, 2),
+        "stamps": score.stamps,
+        "mean": round(score.mean, 3) if score.stamps else None,
+    }
+
+
+def standing_json(standing: Standing, taken: Taken) -> dict[str, Any]:
+    """Return how a circle regards an actor as JSON."""
+    rung = tiers.rung(standing.overall)
+    return {
+        "trust": round(standing.trust, 4),
+        "distrusted": standing.distrusted,
+        "overall": score_json(standing.overall),
+        "dimensions": {name: score_json(score) for name, score in standing.dimensions.items()},
+        "weights": [
+            {"stamp": one.stamp.op, "issuer": one.issuer, "weight": round(one.weight, 4)} for one in standing.weighed
+        ],
+        "tier": rung.tier,
+        "next": None if rung.next is None else {"tier": rung.next, "missing": list(rung.missing)},
+        "badges": list(tiers.badges(standing)),
+        "signals": [
+            {"name": one.name, "actor": one.actor, "says": one.says, "factor": one.factor}
+            for one in signs.signals(standing, taken)
+        ],
+    }
+
+
+def standing_lines(standing: Standing, taken: Taken, name: Name) -> list[str]:
+    """Return how a circle regards an actor as text."""
+    rung, earned = tiers.rung(standing.overall), tiers.badges(standing)
+    lines = [f"In your circle: {said(standing.overall)}; {rung.tier}"]
+    if standing.overall.value is not None:
+        lines += [f"  {dimension:<12} {said(score)}" for dimension, score in standing.dimensions.items()]
+    if rung.next is not None:
+        lines.append(f"  next         {rung.next}: {', '.join(rung.missing)}")
+    if earned:
+        lines.append(f"  badges       {', '.join(earned)}")
+    return lines + [f"  sign         {sign_line(one, name)}" for one in signs.signals(standing, taken)]
+
+
+def said(score: Score) -> str:
+    """Say a score, how sure it is, and on what it stands."""
+    if score.value is None:
+        return f"{NO_EVIDENCE} ({score.effective:.1f} effective of {score.stamps})"
+    evidence = f"{score.effective:.1f} effective of {score.stamps}, {score.independent:.1f} independent issuer(s)"
+    return f"{score.value:.1f} ± {score.uncertainty:.1f}  ({evidence})"
+
+
+def sign_line(signal: Signal, name: Name) -> str:
+    """Return a sign on one line."""
+    factor = f" (weight × {signal.factor:g})" if signal.factor != signs.TELLS else ""
+    return f"{name(signal.actor)} {signal.says}{factor}"
+
+
+# -- why -----------------------------------------------------------------------------------------------------------
+
+
+def why_json(why: Why, terms: Sequence[str]) -> dict[str, Any]:
+    """Return why a score is what it is as JSON."""
+    return {
+        "trust": round(why.trust, 4),
+        "ways": [_way_json(way) for way in why.ways],
+        "issuers": [
+            {"issuer": each.issuer, "weight": round(each.weight, 4), "items": list(each.items),
+             "ways": [_way_json(way) for way in each.ways]}
+            for each in why.reasons
+        ],
+        "terms": list(terms),
+    }  # fmt: skip
+
+
+def _way_json(way: Way) -> dict[str, Any]:
+    return {"trust": round(way.mass, 4), "steps": [step._asdict() for step in way.steps]}
+
+
+def why_lines(why: Why, score: Score, name: Name) -> list[str]:
+    """Return why a score is what it is as text."""
+    lines = [f"{name(why.actor)}: {said(score)}"]
+    for each in why.reasons:
+        lines.append(f"  {name(each.issuer)} weighs {each.weight:.2f}, by {_items(each.items)}; trusted because")
+        lines += [f"    {way_line(way, each.issuer, name)}" for way in each.ways]
+    if not why.reasons:
+        lines.append("  nobody whom your circle trusts has stamped it")
+    lines.append(f"As an issuer it is trusted at {why.trust:.2f}" + (", because" if why.ways else "."))
+    return lines + [f"  {way_line(way, why.actor, name)}" for way in why.ways]
+
+
+def way_line(way: Way, actor: str, name: Name) -> str:
+    """Return a way of trust on one line: who leads on to whom, and by what."""
+    if not way.steps:
+        return f"{way.mass:.2f}  {name(actor)}: one of your anchors"
+    steps = (f" → {name(step.subject)} ({_grounds(step.items, step.declared)})" for step in way.steps)
+    return f"{way.mass:.2f}  {name(way.steps[0].issuer)}{''.join(steps)}"
+
+
+def _grounds(items: Sequence[str], declared: float) -> str:
+    grounds = [_items(items)] if items else []
+    return " and ".join([*grounds, f"declared {declared:g}"] if declared else grounds)
+
+
+def _items(items: Sequence[str]) -> str:
+    shown = ", ".join(ids.short(item) for item in items[:3])
+    return f"{'item' if len(items) == 1 else 'items'} {shown}{' …' if len(items) > 3 else ''}"
+
+
+# -- leaderboard ---------------------------------------------------------------------------------------------------
+
+
+def ranked_json(line: Ranked) -> dict[str, Any]:
+    """Return a line of the leaderboard as JSON."""
+    return {"place": line.place, "actor": line.actor, "tier": tiers.rung(line.score).tier, **score_json(line.score)}
