@@ -14,7 +14,8 @@ from beads.genesis import Genesis
 from beads.governance import Governance
 from beads.op import Op, plain
 from beads.rules import Context, Entity, Live, Rules
-from beads.weigh import KeysOf, Log, live, weigh_all
+from beads.weigh import KeysOf, Log, live
+from beads.whole import weigh_all
 from stamps import canon
 
 FOLD_VERSION = 2

@@ -531,10 +531,23 @@ class Index:
         for kind, chosen in _by_kind(entities):
             for listed, parameters in in_chunks(chosen):
                 rows = self.database.query(_LIVE.format(listed, placed), {**parameters, **named, "kind": kind})
+                ops = self._ops((row[0] for row in rows), known)
                 for op_id, entity, actor, key, device, past_cut in rows:
-                    one = known.get(op_id) or self.op(op_id)
-                    assert one is not None
-                    found[Entity(kind, entity)].append(Live(one, actor, key, bool(device), bool(past_cut)))
+                    found[Entity(kind, entity)].append(Live(ops[op_id], actor, key, bool(device), bool(past_cut)))
+        return found
+
+    def _ops(self, wanted: Iterable[str], known: Mapping[str, Op]) -> Mapping[str, Op]:
+        """Return operations by id, reading those that are not known, hundreds by one query."""
+        found: dict[str, Op] = {}
+        missing: list[str] = []
+        for op_id in wanted:
+            if op_id in known:
+                found[op_id] = known[op_id]
+            else:
+                missing.append(op_id)
+        for listed, parameters in in_chunks(missing):
+            rows = self.database.query(f"SELECT id, header, signature FROM ops WHERE id IN ({listed})", parameters)
+            found.update((row[0], self._read(*row[1:])) for row in rows)
         return found
 
     def _read(self, header: bytes, signature: bytes) -> Op:

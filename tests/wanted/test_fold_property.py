@@ -12,7 +12,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beads import fold, genesis, ids, verify, weigh
+from beads import fold, genesis, ids, verify, whole
 from beads.clock import Hlc
 from beads.fold import Snapshot
 from beads.genesis import Genesis
@@ -411,7 +411,7 @@ def settle(ledgers: Sequence[Ledger]) -> None:
 @given(foundings, step_lists)
 def test_only_its_homes_decide_on_an_item(raw: bytes, steps: list[Step]) -> None:
     script, founding, ops = scripted(raw, steps)
-    (logs, governance), kept = weigh.weigh_all(ops, script.commons, founding, KEY_LOGS.get)
+    (logs, governance), kept = whole.weigh_all(ops, script.commons, founding, KEY_LOGS.get)
     context = Context(script.commons, founding, governance)
     counted = [live(op, logs[op.log]) for op in kept if logs[op.log].counts(op.seq)]
     for entity, folded in pure(script, founding, ops).entities.items():
