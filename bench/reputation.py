@@ -1,8 +1,8 @@
 """An attacker with thousands of actors against five ways of ranking, and what a circle costs.
 
 Sixty honest actors judge each other's work; an attacker of little skill has its own actors praise it, and a few of the
-honest have judged its work, too, or that of a front. The baselines are what is commonly done: counting, averaging, a Bayesian average,
-PageRank of all.
+honest have judged its work, too, or that of a front. The baselines are what is commonly done: counting, averaging, a
+Bayesian average, PageRank of all.
 """
 
 import random

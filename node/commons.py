@@ -260,6 +260,9 @@ class Commons:
         """
         if self.home.is_revoked or self.me not in self.index.context.governance.now.delegates:
             return 0
+        if not checkpoints.due(self.ledger, self.me):
+            # Whoever protects the key is not asked for it in vain.
+            return 0
         drafts: list[Draft] = []
 
         def make(ledger: Ledger) -> list[Draft]:

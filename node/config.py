@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from types import MappingProxyType
 
 import msgspec
 
@@ -66,7 +65,7 @@ class Reputation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     delegates: float = 0.5
-    anchors: Mapping[str, float] = MappingProxyType({})
+    anchors: Mapping[str, float] = {}
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

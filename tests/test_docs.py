@@ -146,7 +146,8 @@ def settings(shape: type[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
         if isinstance(each.default, msgspec.Struct):
             yield from settings(type(each.default), f"{prefix}{each.name}.")
         else:
-            yield prefix + each.name, each.default
+            made = each.default_factory is not msgspec.NODEFAULT
+            yield prefix + each.name, each.default_factory() if made else each.default
 
 
 @pytest.mark.parametrize(("name", "default"), list(settings(Config)), ids=lambda value: str(value))

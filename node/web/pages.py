@@ -106,20 +106,17 @@ class Pages:
         actor = request.path_params["actor"]
         if index.state("actor", actor) is None:
             raise NotFound("no such actor in this commons")
-        indexes = self._public()
-        return self._page(
-            request, "actor.html", commons, actor=actor, sheet=sheet.fold(actor, earned(index, commons["id"], actor)),
-            names=present.names_in(*indexes.values()),
-            **self._regarded(actor, indexes),
-        )  # fmt: skip
+        found = sheet.fold(actor, earned(index, commons["id"], actor))
+        return self._page(request, "actor.html", commons, actor=actor, sheet=found, **self._regarded(actor))
 
-    def _regarded(self, actor: str, indexes: Mapping[str, Index]) -> dict[str, Any]:
-        """Return how the circle of the node's owner regards an actor."""
+    def _regarded(self, actor: str) -> dict[str, Any]:
+        """Return how the circle of the node's owner regards an actor, and what to call whom it names."""
+        indexes = self._public()
         circle = self._circles.over(indexes)
         standing, names = circle.standing(actor), present.names_in(*indexes.values())
         scores = [(name, score) for name, score in standing.dimensions.items() if score.value is not None]
         return {
-            "standing": standing, "rung": tiers.rung(standing.overall), "badges": tiers.badges(standing),
+            "names": names, "standing": standing, "rung": tiers.rung(standing.overall), "badges": tiers.badges(standing),
             "signals": signals(standing, taken_in(indexes, actor)), "why": circle.why(actor),
             "scores": [(OVERALL, standing.overall), *standing.dimensions.items()],
             "radar": radar([(name, score.estimate) for name, score in scores]),

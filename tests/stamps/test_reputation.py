@@ -232,6 +232,17 @@ def test_more_trust_than_one_has_takes_one_out_and_less_does_not() -> None:
     assert stays.score("d").effective > 0
 
 
+def test_whoever_distrusts_everybody_silences_nobody() -> None:
+    known = [f"h{n}" for n in range(20)]
+    given_ = [stamp("me", "b", 5), stamp("me", "you", 5), *(stamp("you", name, 5) for name in known)]
+    trusted = {name: circle(given_, {"me": 1.0}).standing(name).trust for name in known}
+    assert min(trusted.values()) > 0
+    one = circle(given_, {"me": 1.0}, [("b", "h0", -1.0)])
+    assert one.standing("h0").distrusted
+    everybody = circle(given_, {"me": 1.0}, [("b", name, -1.0) for name in [*known, "me", "you"]])
+    assert not any(everybody.standing(name).distrusted for name in [*known, "me", "you"])
+
+
 def test_an_anchor_of_half_weight_does_not_take_me_out() -> None:
     ours = circle([stamp("me", "b", time_ms=NOW_MS)], {"me": 1.0, "you": 0.5}, [("you", "me", -1.0)])
     assert ours.score("b").effective == pytest.approx(1.0)

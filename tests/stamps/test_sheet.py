@@ -63,6 +63,7 @@ def earned(draw: st.DrawFn) -> EarnedStamp:
         time_ms=seed.randrange(3),
         withdrawn=draw(st.booleans()),
         disputed=draw(st.booleans()),
+        answered=draw(st.booleans()),
     )
 
 

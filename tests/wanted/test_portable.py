@@ -77,6 +77,20 @@ def test_a_sheet_over_two_commons_keeps_where_each_stamp_was_earned() -> None:
     assert {s.commons for s in portable.verify_file(raw).stamps} == {each.commons for each in ledgers}
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_what_was_said_against_a_stamp_travels_with_it(answered: bool) -> None:
+    ledger = memory_ledger(found(ALICE))
+    earn(ledger, ALICE, BOB)
+    ((item,),) = ledger.index.database.query("SELECT DISTINCT entity FROM stamps")
+    given = board.load(ledger, item).stamps[0].op
+    (disputed,) = ledger.write(BOB, lambda at: board.dispute(board.load(at, item), given, BOB.actor, "Not so."))
+    if answered:
+        ledger.write(ALICE, lambda at: board.answer(board.load(at, item), disputed.id, ALICE.actor, "It is."))
+    raw = portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED)
+    (shown,) = portable.verify_file(raw).stamps
+    assert (shown.disputed, shown.answered) == (True, answered)
+
+
 def test_a_holder_may_leave_a_stamp_out() -> None:
     file = sheet(stamps=2)
     del file["presentation"]["verifiableCredential"][0]
