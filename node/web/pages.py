@@ -116,7 +116,8 @@ class Pages:
         standing, names = circle.standing(actor), present.names_in(*indexes.values())
         scores = [(name, score) for name, score in standing.dimensions.items() if score.value is not None]
         return {
-            "names": names, "standing": standing, "rung": tiers.rung(standing.overall), "badges": tiers.badges(standing),
+            "names": names, "standing": standing,
+            "rung": tiers.rung(standing.overall), "badges": tiers.badges(standing),
             "signals": signals(standing, taken_in(indexes, actor)), "why": circle.why(actor),
             "scores": [(OVERALL, standing.overall), *standing.dimensions.items()],
             "radar": radar([(name, score.estimate) for name, score in scores]),

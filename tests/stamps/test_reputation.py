@@ -150,8 +150,14 @@ def test_below_one_full_stamp_there_is_no_number() -> None:
 
 
 def test_my_own_stamp_is_one_full_stamp_and_shrinks_to_the_mean() -> None:
-    score = circle([stamp("me", "b", 5, time_ms=NOW_MS)], {"me": 1.0}).score("b")
-    assert score == pytest.approx(Score((3 * 3.0 + 5) / 4, 1 / 2, 1.0, 1.0, 1, 5.0))
+    score = circle([stamp("me", "b", 4, time_ms=NOW_MS)], {"me": 1.0}).score("b")
+    assert score == pytest.approx(Score((3 * 3.0 + 4) / 4, 1 / 2, 1.0, 1.0, 1, 4.0))
+
+
+def test_leniency_is_seen_in_what_an_issuer_gave_to_others() -> None:
+    given_ = [stamp("you", "x", 4, time_ms=NOW_MS), stamp("you", "b", 5, time_ms=NOW_MS)]
+    score = circle(given_, {"me": 1.0}, [("me", "you", 1.0)]).score("b")
+    assert score.estimate == pytest.approx((3 * 3.0 + (5 - (4 - 3.0) / (1 + 5))) / 4)
 
 
 def test_weight_halves_in_two_years() -> None:
@@ -230,6 +236,15 @@ def test_more_trust_than_one_has_takes_one_out_and_less_does_not() -> None:
     assert out.score("d").effective == 0
     stays = circle([*given_, stamp("me", "c", 5)], {"me": 1.0}, [("d", "c", -1.0)])
     assert stays.score("d").effective > 0
+
+
+@pytest.mark.parametrize("anchors", [{"me": 1.0}, {"me": 1.0, "b": 1.0}])
+def test_nobody_gets_rid_of_a_judge_by_distrusting_them(anchors: dict[str, float]) -> None:
+    given_ = [stamp("me", "b", 5), stamp("b", "c", 5), stamp("me", "d", 5), stamp("d", "c", 5), stamp("c", "b", 1)]
+    silent = circle(given_, anchors).score("b")
+    spoken = circle(given_, anchors, [("b", "c", -1.0)])
+    assert same(spoken.score("b"), silent)
+    assert spoken.standing("c").distrusted
 
 
 def test_whoever_distrusts_everybody_silences_nobody() -> None:
