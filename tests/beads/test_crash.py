@@ -10,7 +10,7 @@ import pytest
 
 from beads import report
 from beads.database import Sqlite
-from beads.errors import DamagedIndex
+from beads.errors import DamagedIndex, StoreError
 from beads.git_store import GitStore
 from beads.ledger import Ledger
 from tests.beads import crash_driver
@@ -205,18 +205,26 @@ def test_a_damaged_index_is_built_anew_and_never_answers_wrongly(
 
 
 def tried(node: Path, good: Ledger) -> bool:
-    """Read everything; False where the damage was found, which the next opening mends."""
+    """Read everything and write; False where the damage was found before that, which the next opening mends."""
     ledger: Ledger | None = None
     try:
         ledger = git_ledger(GENESIS, node)
         ledger.refresh()
         assert dump(ledger) == dump(good)
+        there = len(ledger.store.lines(BOB.log(ledger.commons)))
         write(ledger, BOB, create("and it can be written"))
     except DamagedIndex:
         return False
+    except StoreError as error:
+        # A page that no query had read: the operation is safe, and the message says so.
+        assert isinstance(error.__cause__, DamagedIndex)
+        assert "it is written" in str(error)
     finally:
         if ledger is not None:
             ledger.close()
+    again = opened(node)
+    assert len(again.store.lines(BOB.log(again.commons))) == there + 1
+    again.close()
     return True
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from beads import genesis, gitobject, ids, op, segment
@@ -113,7 +113,11 @@ def test_no_payload_breaks_the_verifier_the_index_or_the_fold(data: st.DataObjec
         path = data.draw(st.sampled_from(list(places(payload)) or [("x",)]))
         payload = changed(payload, path, data.draw(st.sampled_from(ODD)))
     chain = opened()
-    header = canon.encode(chain.header(t, payload))
+    try:
+        header = canon.encode(chain.header(t, payload))
+    except CanonError:
+        # Nested too deep to be written at all.
+        reject()
     line = envelope.seal(header, ALICE.signer)
     ledger = memory_ledger(GENESIS)
     keys = {ALICE.actor: ALICE.key_log}
