@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from beads import body, clock, forks, genesis, ids, op
-from beads.clock import Hlc
+from beads.clock import FOREVER_MS, Hlc
 from beads.errors import NotAllowed, StoreError
 from beads.forks import Settled
 from beads.index import Delta, Forked, Index
@@ -30,8 +30,6 @@ from stamps.keys import Signer
 
 ROUNDS = 4
 """How often one source is gone through: a log, then its branches one after the other."""
-FOREVER_MS = 1 << 48
-"""A clock beyond every valid time: what the own store holds is never held back."""
 
 
 class Draft(NamedTuple):

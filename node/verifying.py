@@ -18,7 +18,7 @@ from beads import body, fold, genesis, op
 from beads.errors import BeadsError
 from beads.fold import Snapshot
 from beads.genesis import Genesis
-from beads.ledger import FOREVER_MS
+from beads.clock import FOREVER_MS
 from beads.op import Op
 from beads.store import Store
 from beads.terms import Step

@@ -171,19 +171,25 @@ class Circle:
         shown.sort(key=lambda pair: (-pair[1].bound, pair[0]))
         return [Ranked(place, actor, score) for place, (actor, score) in enumerate(shown, 1)]
 
-    def why(self, actor: str, limit: int = 3) -> Why:
+    def why(self, actor: str, limit: int = 3, dimension: str = OVERALL) -> Why:
         """Return the ways by which trust comes to an actor, and to those whose stamps weigh most in its score."""
-        subject = self._owner(actor)
-        view, graph = self._view(subject), self._graph(self._distrust.out)
-        weights: dict[str, float] = {}
-        for one in self._weighed(view):
-            weights[one.issuer] = weights.get(one.issuer, 0.0) + one.weight
-        chosen = sorted((issuer for issuer in weights if weights[issuer] > 0), key=lambda i: (-weights[i], i))[:limit]
-        reasons = tuple(
-            Reason(issuer, weights[issuer], self._items(issuer, subject), self._ways(view.graph, issuer, subject))
-            for issuer in chosen
-        )
+        subject, graph = self._owner(actor), self._graph(self._distrust.out)
+        reasons = self.reasons(actor, (dimension,), limit)[dimension]
         return Why(actor, graph.trust(subject), self._ways(graph, subject), reasons)
+
+    def reasons(self, actor: str, dimensions: Iterable[str], limit: int = 3) -> dict[str, tuple[Reason, ...]]:
+        """Return, for each dimension, whose stamps weigh most in it and how trust comes to them."""
+        subject = self._owner(actor)
+        view = self._view(subject)
+        weighed, ways = self._weighed(view), dict[str, tuple[Way, ...]]()
+        found: dict[str, tuple[Reason, ...]] = {}
+        for dimension in dimensions:
+            heaviest = _heaviest(weighed if dimension == OVERALL else [one for one, _ in _of(weighed, dimension)])
+            for issuer, _, _ in heaviest[:limit]:
+                if issuer not in ways:
+                    ways[issuer] = self._ways(view.graph, issuer, subject)
+            found[dimension] = tuple(Reason(*each, ways[each[0]]) for each in heaviest[:limit])
+        return found
 
     def terms(self, actor: str = NOBODY) -> list[str]:
         """Return the formula with the values that it is worked out with here."""
@@ -309,6 +315,17 @@ def _habitual(said: Said) -> Given:
 
 def _of(weighed: Iterable[Weighed], name: str) -> list[tuple[Weighed, float]]:
     return [(one, score) for one in weighed for dimension, score in one.stamp.dims if dimension == name]
+
+
+def _heaviest(weighed: Iterable[Weighed]) -> list[tuple[str, float, tuple[str, ...]]]:
+    """Return who weighs something, what, and by which items; the heaviest first."""
+    weights: dict[str, float] = {}
+    items: dict[str, dict[str, None]] = {}
+    for one in weighed:
+        weights[one.issuer] = weights.get(one.issuer, 0.0) + one.weight
+        items.setdefault(one.issuer, {})[one.stamp.item] = None
+    some = ((issuer, weight, tuple(items[issuer])) for issuer, weight in weights.items() if weight > 0)
+    return sorted(some, key=lambda each: (-each[1], each[0]))
 
 
 def _got(given: testimony.Pairs) -> dict[str, list[Said]]:

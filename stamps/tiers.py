@@ -110,6 +110,16 @@ BADGES: Final[Mapping[str, Callable[[Sequence[Weighed]], bool]]] = MappingProxyT
     }
 )
 SKILL_STAMPS: Final = 3
+RULES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "many-hands": "stamped by five issuers",
+        "travelled": "stamps earned in three commons",
+        "root-work": "three items of severity root",
+        "all-year": "stamps in six different stretches of thirty days",
+        "flawless": "ten items, and no score below 4",
+    }
+)
+_SKILL = "skill:"
 
 
 def badges(standing: Standing) -> tuple[str, ...]:
@@ -118,8 +128,13 @@ def badges(standing: Standing) -> tuple[str, ...]:
         return ()
     counted = [one for one in standing.weighed if one.weight >= LEAST_WEIGHT]
     skills = Counter(skill for one in counted for skill in one.stamp.skills)
-    named = (f"skill:{skill}" for skill, count in sorted(skills.items()) if count >= SKILL_STAMPS)
+    named = (f"{_SKILL}{skill}" for skill, count in sorted(skills.items()) if count >= SKILL_STAMPS)
     return (*(name for name, earned in BADGES.items() if earned(counted)), *named)
+
+
+def rule(badge: str) -> str:
+    """Say what a badge was earned by; all of it by stamps that weigh something."""
+    return RULES.get(badge) or f"three stamps that name {badge.removeprefix(_SKILL)}"
 
 
 def _scores(one: Weighed) -> list[int]:

@@ -15,7 +15,7 @@ from beads.body import build
 from beads.fold import Snapshot
 from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, TreeEntry, commit, make, tree
 from beads.journal import RefUpdate
-from beads.ledger import FOREVER_MS
+from beads.clock import FOREVER_MS
 from beads.verify import START, Verifier
 from node import agreement, condition, verifying, wiring
 from node.agreement import Standing
