@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from beads import limits
 
+FOREVER_MS = 1 << 48
+"""A clock beyond every valid time: to who reads by it, nothing is of the future."""
+
 
 class Hlc(NamedTuple):
     """A point of hybrid time.

@@ -144,19 +144,21 @@ class Web:
         url: str,
         headers: Mapping[str, str] | None = None,
         body: bytes | Iterator[bytes] | None = None,
+        redirects: int = REDIRECTS,
     ) -> BaseHTTPResponse:
         """Send a request; the answer's body is yet to be read.
 
         Args:
             url: Whole, or a path at the origin.
+            redirects: How many are followed, at this origin; 0 gives back the first answer, whatever it is.
 
         Raises:
             RemoteError: The peer cannot be reached, may not be, or redirects elsewhere.
         """
         at = urljoin(self.origin, url)
-        for _ in range(REDIRECTS + 1):
+        for _ in range(redirects + 1):
             response = self._once(method, at, headers, body)
-            if response.status not in _MOVED or body is not None:
+            if response.status not in _MOVED or body is not None or not redirects:
                 return response
             at = urljoin(at, response.headers.get("Location", ""))
             response.close()
@@ -235,16 +237,9 @@ class Web:
         raise failure or OSError(f"{host} has no address")
 
     def _addresses(self, host: str, port: int) -> list[tuple[Any, ...]]:
-        """Resolve a host, once; refuse the name where one of its numbers is none that may be reached."""
+        """Resolve a host, once."""
         if host not in self._found:
-            found: list[tuple[Any, ...]] = list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-            if self._reach.suggested:
-                for *_, address in found:
-                    reason = why_not_public(str(address[0]), self._reach.allowed)
-                    if reason:
-                        message = f"{host} is at {address[0]}, which is no public address ({reason})"
-                        raise RemoteError(message, "Only wl peer add URL, or peers.allow in config.toml, goes there.")
-            self._found[host] = found
+            self._found[host] = resolve(host, port, self._reach)
         return self._found[host]
 
     def _watch(self, sock: socket.socket) -> None:
@@ -257,6 +252,22 @@ class Web:
         timer.daemon = True
         timer.start()
         self._watched.append((timer, watched))
+
+
+def resolve(host: str, port: int, reach: Reach) -> list[tuple[Any, ...]]:
+    """Return the addresses of a host, as `socket.getaddrinfo` does.
+
+    Raises:
+        RemoteError: One of its numbers is none that may be reached.
+        OSError: It has none.
+    """
+    found: list[tuple[Any, ...]] = list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    for *_, address in found if reach.suggested else ():
+        reason = why_not_public(str(address[0]), reach.allowed)
+        if reason:
+            message = f"{host} is at {address[0]}, which is no public address ({reason})"
+            raise RemoteError(message, "Only an address that you give yourself, or peers.allow in config.toml.")
+    return found
 
 
 def _cut(sock: socket.socket) -> None:

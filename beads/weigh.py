@@ -13,6 +13,7 @@ Everything is evaluated once, in this order: what key logs say, charters, checkp
 checkpoints are read only up to where their own log first forks, so that nothing here depends on itself.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -303,17 +304,24 @@ def _owners(declared: Collection[tuple[str, str]]) -> dict[str, str]:
 def _admitted(
     opened: Mapping[str, Opened], members: Mapping[str, Log], governance: Governance, free: Iterable[str]
 ) -> dict[str, int]:
-    """Decide from where each log counts; a fixed point, because members admit members."""
+    """Decide from where each log counts: the earliest there is, whichever is looked at first.
+
+    Members admit members. A log is looked at again whenever one that admits it counts from somewhere new.
+    """
     counted = dict.fromkeys(free, 0)
     admits = {op.id: op for log in opened.values() for op in log.control if isinstance(op.payload, Admit)}
-    growing = True
-    while growing:
-        before = len(counted)
-        for log in opened.values():
-            if log.id not in counted:
-                start = _joined_at(log, members, governance, admits, counted)
-                counted |= {} if start is None else {log.id: start}
-        growing = len(counted) > before
+    hopeful: defaultdict[str, list[str]] = defaultdict(list)
+    for log in opened.values():
+        for op in log.control:
+            if isinstance(op.payload, Join) and op.payload.admit in admits:
+                hopeful[admits[op.payload.admit].log].append(log.id)
+    waiting = deque(log for log in opened if log not in counted)
+    while waiting:
+        log_id = waiting.popleft()
+        start = _joined_at(opened[log_id], members, governance, admits, counted)
+        if start is not None and start < counted.get(log_id, limits.NO_POSITION):
+            counted[log_id] = start
+            waiting.extend(hopeful[log_id])
     return counted
 
 

@@ -31,7 +31,7 @@ from stamps.keys import SigningKey
 from wanted import board
 from wanted.item import Terms
 from wanted.ops.table import BOARD
-from wanted.projection import ACTORS, ITEMS
+from wanted.projection import TABLES
 
 BATCH = 500
 TERMS = Terms(
@@ -66,7 +66,7 @@ def ledger_over(store: Store, path: Path | None = None) -> Ledger:
     database = Sqlite(path or Path(":memory:"))
 
     def index(ledger: Ledger) -> Index:
-        return Index(database, ledger.commons, ledger.genesis, BOARD, (BEADS, SEARCH, ITEMS, ACTORS), ledger.key_log)
+        return Index(database, ledger.commons, ledger.genesis, BOARD, (BEADS, SEARCH, *TABLES), ledger.key_log)
 
     return Ledger(store, index, BOARD, wiring.now_ms, wiring.salt)
 

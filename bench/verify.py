@@ -5,8 +5,8 @@ from pathlib import Path
 from nacl.bindings import crypto_sign_open
 
 from beads import genesis, ids, op
-from beads.git_store import GitStore
 from beads.clock import FOREVER_MS
+from beads.git_store import GitStore
 from beads.memory_store import MemoryStore
 from beads.store import Store
 from beads.verify import START, Verifier

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from beads.errors import BeadsError
 from beads.fold import FOLD_VERSION
-from node import agreement, condition, staleness, wiring
+from node import agreement, condition, sheetfiles, staleness, wiring
 from node.agreement import Standing
 from node.condition import Remark
 from node.home import Home, short
@@ -59,6 +59,15 @@ def examine(home: Home, way: Way) -> Iterator[Finding]:
     yield from _identity(home)
     for commons in home.commons():
         yield from _commons(home, commons, way)
+    yield from _kept(home)
+
+
+def _kept(home: Home) -> Iterator[Finding]:
+    """Verify the sheets from files that this home keeps."""
+    for path in sheetfiles.files(home):
+        wrong = sheetfiles.check(path)
+        advice = f"Get it anew from its holder, or: wl sheet forget {path.parent.name[:12]}" if wrong else ""
+        yield Finding(f"sheet {path.stem[:12]} of {path.parent.name[:12]}", wrong is None, wrong or "verified", advice)
 
 
 def _tools() -> Iterator[Finding]:

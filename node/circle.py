@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from beads.errors import NotFound
 from beads.index import Index
-from node import present, wiring
+from node import present, sheetfiles, wiring
 from node.commons import earned, find_actor
 from node.home import Home
+from node.sheets.view import Named, SheetView, look
 from stamps import sheet, testimony
 from stamps.reputation import Circle
 from stamps.sheet import EarnedStamp, Sheet
@@ -84,11 +86,13 @@ class Around(NamedTuple):
     """What is known here of everybody: the commons followed, and my circle over them.
 
     Attributes:
+        home: Where the sheets from files are.
         me: My SCID.
         names: Commons → its name.
         called: Actor → what to call it.
     """
 
+    home: Home
     me: str
     indexes: Indexes
     names: Mapping[str, str]
@@ -97,7 +101,14 @@ class Around(NamedTuple):
 
     def find(self, wanted: str) -> str:
         """Return the actor meant; see `Commons.find_actor`."""
-        return find_actor(self.indexes.values(), wanted, self.me)
+        try:
+            return find_actor(self.indexes.values(), wanted, self.me)
+        except NotFound:
+            # Or somebody of whom nothing is known here but a file.
+            fits = [holder for holder in sheetfiles.holders(self.home) if holder.startswith(wanted)]
+            if len(fits) != 1:
+                raise
+            return fits[0]
 
     def name(self, actor: str) -> str:
         """Show an actor."""
@@ -105,11 +116,22 @@ class Around(NamedTuple):
 
     def sheet(self, actor: str) -> Sheet:
         """Return what the stamps of an actor add up to, whoever gave them."""
-        return sheet.fold(actor, [s for commons, index in self.indexes.items() for s in earned(index, commons, actor)])
+        return self._sheet(actor, sheetfiles.of(self.home, actor))
+
+    def _sheet(self, actor: str, kept: sheetfiles.Kept) -> Sheet:
+        here = [stamp for commons, index in self.indexes.items() for stamp in earned(index, commons, actor)]
+        return sheet.fold(actor, [*here, *kept.stamps])
 
     def taken(self, actor: str) -> Taken:
         """Return what became of the items that an actor was granted."""
         return taken_in(self.indexes, actor)
+
+    def view(self, actor: str) -> SheetView:
+        """Return all that a sheet shows of an actor."""
+        kept = sheetfiles.of(self.home, actor)
+        elsewhere = {commons: f"{name} (from a file)" for commons, name in kept.names.items()}
+        named = Named(self.called, {**elsewhere, **self.names}, present.name(self.me, self.called))
+        return look(actor, self._sheet(actor, kept), self.circle, self.taken(actor), named, wiring.now_ms())
 
 
 @contextmanager
@@ -119,7 +141,7 @@ def around(home: Home) -> Iterator[Around]:
     indexes = {commons: wiring.open_index(home, commons) for commons in names}
     called = present.names_in(*indexes.values())
     try:
-        yield Around(home.key_log().scid, indexes, names, called, build(home, indexes))
+        yield Around(home, home.key_log().scid, indexes, names, called, build(home, indexes))
     finally:
         for index in indexes.values():
             index.database.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from beads import checkpoints
+from beads import checkpoints, ids
 from beads.errors import NotFound
 from beads.index import Index
 from beads.ledger import Author, Draft, Ledger
@@ -13,14 +13,14 @@ from beads.limits import Patience
 from beads.op import Op
 from beads.report import Exchange
 from beads.terms import Step
-from node import exchange, present, wiring
+from node import checked, exchange, present, wiring
 from node.admission import come_in
 from node.exchange import PeerResult
 from node.home import Home
 from node.keybox import meet
 from node.peers import Peer
 from stamps.sheet import EarnedStamp
-from wanted import board, policy, portable, view
+from wanted import board, earning, policy, view
 from wanted.errors import NotYours
 from wanted.item import Evidence, Terms
 from wanted.policy import DAY_MS
@@ -122,8 +122,8 @@ class Commons:
     def accept(self, item: str, submission: str | None, judgement: Judgement | None) -> ItemView:
         """Take a submission as what was asked for, and stamp it if there is a judgement."""
         before = self.item(item)
-        if judgement is not None and before.submissions[board.choose(before, submission)].actor == self.me:
-            raise NotYours("nobody stamps their own work", "Accept it without --stamp; stamps are for others to give.")
+        if judgement is not None:
+            self._refuse_own(before.submissions[board.choose(before, submission)].actor)
         after = self._on(before.id, lambda it: board.accept(it, self.log, submission))
         if judgement is not None:
             new = {a.submission for a in after.accepted} - {a.submission for a in before.accepted}
@@ -134,15 +134,22 @@ class Commons:
         """Judge accepted work; without a submission named, the only accepted one."""
 
         def make(it: ItemView) -> list[Draft]:
-            chosen = submission or _only_accepted(it)
+            chosen = _accepted(it, submission)
+            self._refuse_own(it.submissions[chosen].actor)
             return board.stamp(
                 it, chosen, self.author.actor, self.author.signer, title=judgement.title or self._title(it),
                 dims=judgement.dims,
                 confidence=judgement.confidence, severity=judgement.severity, skills=judgement.skills,
-                message=judgement.message, charter=self._charter(),
+                message=judgement.message, charter=self._charter(), checks=checked.recorded(self.home, chosen),
+                dimensions=self.index.context.governance.dimensions,
             )  # fmt: skip
 
         return self._on(item, make)
+
+    def _refuse_own(self, subject: str) -> None:
+        """Stop before a stamp that the fold would ignore."""
+        if self.index.context.governance.same(self.me, subject):
+            raise NotYours("nobody stamps their own work", "Stamps are for others to give; accept without --stamp.")
 
     def unstamp(self, item: str, stamp: str | None, reason: str) -> ItemView:
         """Take a stamp of mine back."""
@@ -207,8 +214,27 @@ class Commons:
         """Say something under an item."""
         return self._on(item, lambda it: [Draft("bead.comment", {"bead": it.id}, {"text": text})])
 
-    def profile(self, handle: str, links: Sequence[str] = ()) -> None:
+    def profile(self, handle: str) -> None:
         """Say how I want to be called here."""
+        self._describe(handle, self._profile()[1])
+
+    def link(self, links: Sequence[str]) -> None:
+        """Say which accounts elsewhere are mine."""
+        self._describe(self._profile()[0], sorted(set(links)))
+
+    def same_owner(self, actor: str) -> str:
+        """Say that an actor is mine, too; return the SCID."""
+        chosen = self.find_actor(actor)
+        if chosen == self.me:
+            raise NotYours("that is you", "Name another actor of yours.")
+        self.write(lambda _: [Draft("actor.link", {"actor": chosen})])
+        return chosen
+
+    def _profile(self) -> tuple[str, Sequence[str]]:
+        state = self.index.state("actor", self.me)
+        return (state["handle"] if state else "") or ids.short(self.me), state["links"] if state else ()
+
+    def _describe(self, handle: str, links: Sequence[str]) -> None:
         self.write(lambda _: [Draft("profile", {"handle": handle, "links": list(links)})])
 
     def attend(self) -> bool:
@@ -361,19 +387,22 @@ def earned(index: Index, commons: str, actor: str) -> list[EarnedStamp]:
         state = index.state("bead", entity)
         item = view.read(state) if state else None
         if item is not None:
-            found += [portable.earned(commons, item, stamp) for stamp in item.stamps if stamp.subject == actor]
+            found += [earning.earned(commons, item, stamp) for stamp in item.stamps if stamp.subject == actor]
             found += [stamp for stamp in _taken_back(index, commons, item) if stamp.subject == actor]
     return found
 
 
 def _taken_back(index: Index, commons: str, item: ItemView) -> list[EarnedStamp]:
     given = [(one.author, index.op(one.stamp)) for one in item.withdrawn]
-    return [portable.taken_back(commons, author, op) for author, op in given if op is not None]
+    return [earning.taken_back(commons, author, op) for author, op in given if op is not None]
 
 
-def _only_accepted(item: ItemView) -> str:
+def _accepted(item: ItemView, submission: str | None) -> str:
+    """Return the accepted submission meant: by the beginning of its id, or the only one."""
     if not item.accepted:
         raise NotFound("nothing was accepted yet", "Accept it first: wl accept ITEM --stamp …")
-    if len(item.accepted) > 1:
-        raise NotFound("several submissions were accepted", "Name one: --submission ID")
-    return item.accepted[0].submission
+    fits = [each.submission for each in item.accepted if each.submission.startswith(submission or "")]
+    if len(fits) != 1:
+        what = "several accepted submissions fit" if fits else "no such submission was accepted"
+        raise NotFound(what, "Name one: --submission ID")
+    return fits[0]

@@ -68,6 +68,16 @@ class Reputation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     anchors: Mapping[str, float] = {}
 
 
+class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Section [review]: what the checks of strangers find in their sandbox.
+
+    Attributes:
+        read: Folders beyond the system's that they may read, such as those of compilers; their `bin` is on the path.
+    """
+
+    read: tuple[str, ...] = ()
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file; every setting has a default, so none is needed."""
 
@@ -75,6 +85,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grants: Grants = Grants()
     peers: Peers = Peers()
     reputation: Reputation = Reputation()
+    review: Review = Review()
 
     @property
     def suggested(self) -> Reach:

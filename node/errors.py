@@ -31,11 +31,16 @@ class Usage(NodeError):
     """What was asked for makes no sense."""
 
 
+class NotProven(NodeError):
+    """The proof of an account elsewhere is not where it must be, or is not one."""
+
+
 DONE, REFUSED, USAGE, NOT_FOUND, CONFLICT, NOT_ALLOWED, PEER, BAD_DATA = range(8)
 
 _TABLE: tuple[tuple[type[Exception], int, int, str], ...] = (
     (Usage, USAGE, 400, "usage"),
     (BadConfig, USAGE, 500, "bad_config"),
+    (NotProven, BAD_DATA, 422, "not_proven"),
     (NoHome, NOT_FOUND, 503, "no_home"),
     (wanted_errors.BadItem, USAGE, 400, "bad_item"),
     (wanted_errors.Taken, CONFLICT, 409, "taken"),
@@ -55,6 +60,7 @@ _TABLE: tuple[tuple[type[Exception], int, int, str], ...] = (
     (stamps_errors.KeyLogError, BAD_DATA, 422, "key_log"),
     (stamps_errors.CanonError, BAD_DATA, 422, "not_canonical"),
     (stamps_errors.KeyFileError, NOT_ALLOWED, 500, "key_file"),
+    (town_errors.SandboxError, REFUSED, 501, "no_sandbox"),
     (town_errors.NotFoundError, NOT_FOUND, 404, "not_found"),
     (town_errors.ConflictError, CONFLICT, 409, "conflict"),
 )

@@ -13,7 +13,9 @@ HOME/
   commons/<id>/peers.json  with whom it is synced (`node.peers`)
   commons/<id>/shunned.json
                            operations whose words are not kept here
+  reviews/                 what was run on work that was handed in (`node.checked`)
   left/<id>                what a commons was that I have left
+  sheets/<scid>/           sheets from files that I keep (`node.sheetfiles`)
   town/                    my Gas Town, if there is one
 ```
 """

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from beads import ids
 from beads.index import Index
 from node import naming
+from node.sheets import words
 from stamps.sheet import EarnedStamp, Sheet
 from wanted.view import ItemView
 
@@ -36,6 +39,7 @@ def item_json(index: Index, item: ItemView) -> dict[str, Any]:
         "skills": list(item.terms.skills),
         "winners": item.terms.winners,
         "competition": item.terms.competition,
+        "checks": [msgspec.to_builtins(check) for check in item.terms.checks],
         "submissions": [
             {"id": op, "actor": s.actor, "evidence": list(s.evidence), "accepted": item.accepted_of(op) is not None,
              "summary": index.prose(op).get("summary", "")}
@@ -45,6 +49,7 @@ def item_json(index: Index, item: ItemView) -> dict[str, Any]:
         "stamps": [
             {"op": s.op, "author": s.author, "subject": s.subject, "title": s.title, "dims": dict(s.dims),
              "confidence": s.confidence, "severity": s.severity, "skills": list(s.skills),
+             "checks": [msgspec.to_builtins(run) for run in s.checks],
              "message": index.prose(s.op).get("message", "")}
             for s in item.stamps
         ],
@@ -73,6 +78,7 @@ def item_lines(index: Index, item: ItemView, names: Mapping[str, str]) -> list[s
         lines.append(f"  claimed by  {name(item.provisional, names)} (unconfirmed until its home grants it)")
     if item.terms.skills:
         lines.append(f"  skills      {', '.join(item.terms.skills)}")
+    lines += [f"  check       {check.command}" for check in item.terms.checks]
     for op, submission in item.submissions.items():
         verdict = "accepted" if item.accepted_of(op) else "waits" if op in item.unjudged else "rejected"
         verdict = "past its log's cut" if submission.past_cut and verdict == "rejected" else verdict
@@ -83,6 +89,7 @@ def item_lines(index: Index, item: ItemView, names: Mapping[str, str]) -> list[s
     for stamp in item.stamps:
         scores = ", ".join(f"{dimension} {score}/5" for dimension, score in stamp.dims)
         lines.append(f"  stamp       {scores} by {name(stamp.author, names)}: {stamp.title}")
+        lines += [f"    checked   {run.command}: {words.ran(run)}" for run in stamp.checks]
         lines += _said_of(index, item, stamp.op)
     for taken_back in item.withdrawn:
         why = index.prose(taken_back.op).get("reason", "")
@@ -147,7 +154,8 @@ def sheet_json(sheet: Sheet, commons: Mapping[str, str]) -> dict[str, Any]:
         "timeline": [
             {"op": s.op, "title": s.title, "issuer": s.issuer, "item": s.item, "commons": s.commons,
              "dims": dict(s.dims), "severity": s.severity, "time_ms": s.time_ms, "withdrawn": s.withdrawn,
-             "disputed": s.disputed, "answered": s.answered}
+             "disputed": s.disputed, "answered": s.answered,
+             "checks": [msgspec.to_builtins(run) for run in s.checks]}
             for s in sheet.timeline
         ],
     }  # fmt: skip
@@ -165,15 +173,15 @@ def sheet_lines(sheet: Sheet, who: str, commons: Mapping[str, str], names: Mappi
     for origin, n in sheet.commons.items():
         lines.append(f"  earned in    {commons.get(origin, '')} {origin[:20]}…: {n}")
     for stamp in sheet.timeline:
-        said = f"{stamp.severity}, by {name(stamp.issuer, names)}{_contested(stamp)}"
+        checked = f", {words.checked(stamp)}" if stamp.checks else ""
+        said = f"{stamp.severity}, by {name(stamp.issuer, names)}{checked}{_contested(stamp)}"
         lines.append(f"  {day(stamp.time_ms)}  {stamp.title} ({said})")
     return lines
 
 
 def _contested(stamp: EarnedStamp) -> str:
-    if stamp.withdrawn:
-        return ", taken back"
-    return f", disputed{' and answered' if stamp.answered else ''}" if stamp.disputed else ""
+    became = words.state(stamp)
+    return f", {became}" if became else ""
 
 
 def day(ms: int) -> str:

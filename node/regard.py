@@ -6,9 +6,9 @@ from typing import Any
 from beads import ids
 from stamps import signals as signs
 from stamps import tiers
-from stamps.reputation import Ranked, Standing, Way, Why
+from stamps.reputation import Ranked, Reason, Way, Why
 from stamps.score import Score
-from stamps.signals import Signal, Taken
+from stamps.signals import Signal
 
 Name = Callable[[str], str]
 NO_EVIDENCE = "no evidence from your circle"
@@ -24,40 +24,6 @@ def score_json(score: Score) -> dict[str, Any]:
         "stamps": score.stamps,
         "mean": round(score.mean, 3) if score.stamps else None,
     }
-
-
-def standing_json(standing: Standing, taken: Taken) -> dict[str, Any]:
-    """Return how a circle regards an actor as JSON."""
-    rung = tiers.rung(standing.overall)
-    return {
-        "trust": round(standing.trust, 4),
-        "distrusted": standing.distrusted,
-        "overall": score_json(standing.overall),
-        "dimensions": {name: score_json(score) for name, score in standing.dimensions.items()},
-        "weights": [
-            {"stamp": one.stamp.op, "issuer": one.issuer, "weight": round(one.weight, 4)} for one in standing.weighed
-        ],
-        "tier": rung.tier,
-        "next": None if rung.next is None else {"tier": rung.next, "missing": list(rung.missing)},
-        "badges": list(tiers.badges(standing)),
-        "signals": [
-            {"name": one.name, "actor": one.actor, "says": one.says, "factor": one.factor}
-            for one in signs.signals(standing, taken)
-        ],
-    }
-
-
-def standing_lines(standing: Standing, taken: Taken, name: Name) -> list[str]:
-    """Return how a circle regards an actor as text."""
-    rung, earned = tiers.rung(standing.overall), tiers.badges(standing)
-    lines = [f"In your circle: {said(standing.overall)}; {rung.tier}"]
-    if standing.overall.value is not None:
-        lines += [f"  {dimension:<12} {said(score)}" for dimension, score in standing.dimensions.items()]
-    if rung.next is not None:
-        lines.append(f"  next         {rung.next}: {', '.join(rung.missing)}")
-    if earned:
-        lines.append(f"  badges       {', '.join(earned)}")
-    return lines + [f"  sign         {sign_line(one, name)}" for one in signs.signals(standing, taken)]
 
 
 def said(score: Score) -> str:
@@ -81,17 +47,22 @@ def why_json(why: Why, terms: Sequence[str]) -> dict[str, Any]:
     """Return why a score is what it is as JSON."""
     return {
         "trust": round(why.trust, 4),
-        "ways": [_way_json(way) for way in why.ways],
-        "issuers": [
-            {"issuer": each.issuer, "weight": round(each.weight, 4), "items": list(each.items),
-             "ways": [_way_json(way) for way in each.ways]}
-            for each in why.reasons
-        ],
+        "ways": [way_json(way) for way in why.ways],
+        "issuers": [reason_json(each) for each in why.reasons],
         "terms": list(terms),
+    }
+
+
+def reason_json(reason: Reason) -> dict[str, Any]:
+    """Return why an issuer's stamps weigh what they do as JSON."""
+    return {
+        "issuer": reason.issuer, "weight": round(reason.weight, 4), "items": list(reason.items),
+        "ways": [way_json(way) for way in reason.ways],
     }  # fmt: skip
 
 
-def _way_json(way: Way) -> dict[str, Any]:
+def way_json(way: Way) -> dict[str, Any]:
+    """Return a way of trust as JSON."""
     return {"trust": round(way.mass, 4), "steps": [step._asdict() for step in way.steps]}
 
 
@@ -99,7 +70,9 @@ def why_lines(why: Why, score: Score, name: Name) -> list[str]:
     """Return why a score is what it is as text."""
     lines = [f"{name(why.actor)}: {said(score)}"]
     for each in why.reasons:
-        lines.append(f"  {name(each.issuer)} weighs {each.weight:.2f}, by {_items(each.items)}; trusted because")
+        who = name(each.issuer)
+        weighs = "weigh" if who == "you" else "weighs"
+        lines.append(f"  {who} {weighs} {each.weight:.2f}, by {_items(each.items)}; trusted because")
         lines += [f"    {way_line(way, each.issuer, name)}" for way in each.ways]
     if not why.reasons:
         lines.append("  nobody whom your circle trusts has stamped it")

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from beads import body, fold, genesis, op
+from beads.clock import FOREVER_MS
 from beads.errors import BeadsError
 from beads.fold import Snapshot
 from beads.genesis import Genesis
-from beads.clock import FOREVER_MS
 from beads.op import Op
 from beads.store import Store
 from beads.terms import Step

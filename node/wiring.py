@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -21,7 +22,7 @@ from node.home import Home
 from stamps.errors import PassphraseNeeded
 from stamps.keylog import KeyLog
 from wanted.ops.table import BOARD
-from wanted.projection import ACTORS, ITEMS
+from wanted.projection import TABLES
 
 if TYPE_CHECKING:
     from beads.bundle import BundleFile
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from beads.http import Web
     from beads.remote import Remote
     from beads.sync import Syncer
+    from town.drivers.sandbox import Sandbox
 
-PROJECTIONS = (BEADS, SEARCH, ITEMS, ACTORS)
+PROJECTIONS = (BEADS, SEARCH, *TABLES)
 
 
 def now_ms() -> int:
@@ -108,6 +110,27 @@ def web(url: str, patience: Patience, largest: int, reach: Reach = TYPED) -> "We
     from beads.http import Meter, Web  # noqa: PLC0415
 
     return Web(url, Meter(patience.total_s, largest), patience, reach)
+
+
+def resolve(host: str, port: int, reach: Reach) -> list[str]:
+    """Return the numbers of a host, each of which may be reached.
+
+    Raises:
+        RemoteError: One may not.
+        OSError: It has none.
+    """
+    # Start-up time: see `remote`.
+    from beads.http import resolve as resolved  # noqa: PLC0415
+
+    return [str(address[0]) for *_, address in resolved(host, port, reach)]
+
+
+def sandbox(read: Sequence[Path]) -> "Sandbox":
+    """Return where commands of strangers run."""
+    # Start-up time: only who reviews runs any.
+    from town.drivers.sandbox import Sandbox  # noqa: PLC0415
+
+    return Sandbox(read)
 
 
 def store_of(ledger: Ledger) -> "GitStore":

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from stamps import dataintegrity, timestamp
-from stamps.dataintegrity import Document
+from stamps.dataintegrity import Document, KeyOf, did_key
 from stamps.encoding import b64u_decode, b64u_encode
 from stamps.errors import CanonError, CredentialError, KeyFormatError
 from stamps.keys import PublicKey, Signer
+from stamps.stamp import CheckRun
 
 VC_CONTEXT: Final = "https://www.w3.org/ns/credentials/v2"
 OB_CONTEXT: Final = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
@@ -48,6 +49,7 @@ class StampFacts:
         severity: leaf, branch or root.
         skills: Sorted.
         body_hash: SHA-256 of the message's body, or None.
+        checks: What the issuer ran on the work.
     """
 
     commons: str
@@ -69,6 +71,7 @@ class StampFacts:
     skills: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     body_hash: str | None = None
+    checks: tuple[CheckRun, ...] = ()
 
 
 def build(facts: StampFacts) -> Document:
@@ -128,17 +131,47 @@ def check(facts: StampFacts, vc: str) -> bool:
         return False
 
 
+def id_of(commons: str, log: str, seq: int) -> str:
+    """Return the id of the credential of the stamp at a position of a log."""
+    return f"urn:wl:{commons}:{log}:{seq}"
+
+
 def verify_credential(document: Document) -> None:
     """Verify one credential: its shape as VC 2.0, its proof, and that the issuer is who signed.
 
     Raises:
         CredentialError: `reason` names what fails.
     """
-    _check_type(document, "VerifiableCredential")
+    if verify_signed(document, "VerifiableCredential").did != issuer_of(document):
+        raise CredentialError("issuer", "it is signed with another key than its issuer's")
+
+
+def verify_signed(document: Document, kind: str, key_of: KeyOf = did_key) -> PublicKey:
+    """Verify the shape of a document as VC 2.0, and its proof; return the key, whosever it is.
+
+    Args:
+        document: From a stranger.
+        kind: Of which type it must be.
+        key_of: Says which key a verification method is.
+
+    Raises:
+        CredentialError: `reason` names what fails.
+    """
+    _check_type(document, kind)
+    return dataintegrity.verify(document, key_of=key_of)
+
+
+def issuer_of(document: Document) -> str:
+    """Return the id of a credential's issuer (section 4.7).
+
+    Raises:
+        CredentialError: it names none.
+    """
     issuer = document.get("issuer")
     name = issuer.get("id") if isinstance(issuer, dict) else issuer
-    if dataintegrity.verify(document).did != name:
-        raise CredentialError("issuer", "the credential is signed by another key than its issuer's")
+    if not isinstance(name, str):
+        raise CredentialError("issuer", "it names no issuer")
+    return name
 
 
 def presentation(
@@ -184,15 +217,23 @@ def verify_presentation(document: Document) -> PublicKey:
     Raises:
         CredentialError: `reason` names what fails.
     """
-    _check_type(document, "VerifiablePresentation")
+    key = verify_holder(document)
+    for credential in document["verifiableCredential"]:
+        verify_credential(credential)
+    return key
+
+
+def verify_holder(document: Document, key_of: KeyOf = did_key) -> PublicKey:
+    """Verify who signed a presentation; what it presents is an array of whatever.
+
+    Raises:
+        CredentialError: `reason` names what fails.
+    """
+    key = verify_signed(document, "VerifiablePresentation", key_of)
     if not isinstance(document.get("holder"), str):
         raise CredentialError("holder", "the presentation names no holder")
-    key = dataintegrity.verify(document)
-    credentials = document.get("verifiableCredential")
-    if not isinstance(credentials, list):
+    if not isinstance(document.get("verifiableCredential"), list):
         raise CredentialError("presentation", "verifiableCredential is not an array")
-    for credential in credentials:
-        verify_credential(credential)
     return key
 
 
@@ -216,7 +257,7 @@ def _config(facts: StampFacts, document: Document) -> Document:
 
 
 def _id(facts: StampFacts) -> str:
-    return f"urn:wl:{facts.commons}:{facts.log}:{facts.seq}"
+    return id_of(facts.commons, facts.log, facts.seq)
 
 
 def _issuer(facts: StampFacts) -> Document:
@@ -277,7 +318,15 @@ def _evidence(facts: StampFacts) -> list[Document]:
     entries = [(name, f"urn:wl:{facts.commons}:{operation}") for name, operation in named]
     if facts.body_hash is not None:
         entries.append(("message", _hash_uri(facts.body_hash)))
-    return [{"id": uri, "type": ["Evidence"], "name": name} for name, uri in entries]
+    said = [{"id": uri, "type": ["Evidence"], "name": name} for name, uri in entries]
+    return said + [{"type": ["Evidence"], "name": "check", "narrative": _told(run)} for run in facts.checks]
+
+
+def _told(run: CheckRun) -> str:
+    ended = "was stopped" if run.exit is None else f"exited with {run.exit}"
+    return (
+        f"On commit {run.commit}: {run.command}\nIt {ended} after {run.seconds} s; SHA-256 of its output: {run.output}."
+    )
 
 
 def _hash_uri(digest: str) -> str:

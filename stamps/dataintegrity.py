@@ -1,21 +1,24 @@
 """Data Integrity proofs of the suite eddsa-jcs-2022 (W3C vc-di-eddsa 1.0, section 3.3).
 
 1. Exactly one proof, and no member in it but those signed here, so nothing in a proof goes unread.
-2. The verification method is a did:key: the proof is checked without resolving anything.
+2. The verification method is a did:key, unless the caller knows others: the proof is checked without a network.
 3. A proof's `@context` is absent or the document's own; a shorter one would leave some of it unsigned.
 """
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from stamps.encoding import base58_decode, base58_encode
-from stamps.errors import CanonError, CredentialError, KeyFormatError
+from stamps.errors import CanonError, CredentialError, KeyFormatError, quoted
 from stamps.jcs import jcs_encode
 from stamps.keys import PublicKey, Signer
 
 # JSON from strangers: each member is checked where it is used.
 Document: TypeAlias = dict[str, Any]
+# Verification method → its key.
+KeyOf: TypeAlias = Callable[[str], PublicKey]
 
 ASSERTION: Final = "assertionMethod"
 _TYPE: Final = "DataIntegrityProof"
@@ -53,25 +56,68 @@ def sign(
     return with_proof(document, config, signature)
 
 
-def verify(document: Document, *, purpose: str = ASSERTION) -> PublicKey:
+def did_key(method: str) -> PublicKey:
+    """Return the key that a verification method of a did:key names: the DID, `#`, its Multikey again.
+
+    Raises:
+        CredentialError: it names none.
+    """
+    did, _, fragment = method.partition("#")
+    try:
+        key = PublicKey.from_did(did)
+    except KeyFormatError as error:
+        raise CredentialError("method", f"its key {quoted(method)} is no usable did:key: {error}") from error
+    if fragment != key.multibase:
+        raise CredentialError("method", "the verification method names another key than its DID")
+    return key
+
+
+def verify(document: Document, *, purpose: str = ASSERTION, key_of: KeyOf = did_key) -> PublicKey:
     """Return the key whose proof `document` carries (section 3.3.2).
+
+    Args:
+        document: With its proof.
+        purpose: The verification relationship that the proof must claim.
+        key_of: Says which key a verification method is.
 
     Raises:
         CredentialError: no proof or more than one, another type, suite, purpose or method, or a signature
             that does not hold.
     """
     unsecured = {name: value for name, value in document.items() if name != "proof"}
-    config = dict(_only_proof(document))
+    config = dict(only_proof(document))
     signature = _signature(config.pop("proofValue", None))
     _check_config(config, unsecured, purpose)
-    key = _key(config.get("verificationMethod"))
+    method = config.get("verificationMethod")
+    if not isinstance(method, str):
+        raise CredentialError("method", "the proof names no key")
+    key = key_of(method)
     try:
         holds = key.verify(proof_hash(unsecured, config), signature)
     except CanonError as error:
         raise CredentialError("document", str(error)) from error
     if not holds:
-        raise CredentialError("signature", f"the signature is not {key.did}'s over this document")
+        raise CredentialError("signature", f"its signature is not {key.did}'s: it was changed, or signed by another")
     return key
+
+
+def only_proof(document: Document) -> Document:
+    """Return the one proof of a document; its suite and members are looked at, its signature is not.
+
+    Raises:
+        CredentialError: there is none, or more than one, or one of another suite.
+    """
+    proof = document.get("proof")
+    if isinstance(proof, list) and len(proof) == 1:
+        proof = proof[0]
+    if isinstance(proof, list) and proof:
+        raise CredentialError("proof", f"it is signed {len(proof)} times, where exactly one proof is wanted")
+    if not isinstance(proof, dict):
+        raise CredentialError("proof", "it is not signed")
+    _check_suite(proof)
+    if unknown := sorted(proof.keys() - _MEMBERS):
+        raise CredentialError("proof", f"its proof has a member that this reader does not know: {quoted(unknown[0])}")
+    return proof
 
 
 def method_of(key: PublicKey) -> str:
@@ -105,20 +151,18 @@ def with_proof(document: Document, config: Document, signature: bytes) -> Docume
     return document | {"proof": config | {"proofValue": f"z{base58_encode(signature)}"}}
 
 
-def _only_proof(document: Document) -> Document:
-    proof = document.get("proof")
-    if isinstance(proof, list) and len(proof) == 1:
-        proof = proof[0]
-    if not isinstance(proof, dict):
-        raise CredentialError("proof", "exactly one proof is wanted")
-    if not proof.keys() <= _MEMBERS:
-        raise CredentialError("proof", "the proof has members that this reader does not know")
-    return proof
+def _check_suite(proof: Document) -> None:
+    """Refuse any suite but ours: first of all, for others have other members."""
+    if proof.get("type") == _TYPE and proof.get("cryptosuite") == _SUITE:
+        return
+    named = proof.get("cryptosuite") if proof.get("type") == _TYPE else proof.get("type")
+    raise CredentialError(
+        "suite", f"it is signed by {quoted(named)}, and this program verifies {_SUITE} alone",
+        "Ask its issuer for one with that suite, or use a verifier of the other.",
+    )  # fmt: skip
 
 
 def _check_config(config: Document, document: Document, purpose: str) -> None:
-    if config.get("type") != _TYPE or config.get("cryptosuite") != _SUITE:
-        raise CredentialError("suite", f"the proof is not a {_TYPE} of {_SUITE}")
     if config.get("proofPurpose") != purpose:
         raise CredentialError("purpose", f"the proof's purpose is not {purpose}")
     created = config.get("created")
@@ -135,14 +179,3 @@ def _signature(value: object) -> bytes:
         return base58_decode(value[1:])
     except ValueError as error:
         raise CredentialError("signature", f"proofValue is malformed: {error}") from error
-
-
-def _key(method: object) -> PublicKey:
-    did, _, fragment = method.partition("#") if isinstance(method, str) else ("", "", "")
-    try:
-        key = PublicKey.from_did(did)
-    except KeyFormatError as error:
-        raise CredentialError("method", f"the verification method is no usable did:key: {error}") from error
-    if fragment != key.multibase:
-        raise CredentialError("method", "the verification method names another key than its DID")
-    return key

@@ -3,6 +3,16 @@
 The type says whose fault it is; `hint` says in one sentence what to do about it.
 """
 
+import json
+
+
+def quoted(value: object, most: int = 60) -> str:
+    """Show a stranger's JSON value in a message: on one line, in ASCII, cut short."""
+    text = json.dumps(value)
+    if len(text) <= most:
+        return text
+    return f'{text[:most]}…"' if isinstance(value, str) else f"{text[:most]}…"
+
 
 class StampsError(Exception):
     """The root of the tree.
@@ -58,6 +68,6 @@ class CredentialError(StampsError):
         reason: A short slug, stable across releases.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
         self.reason = reason

@@ -12,7 +12,7 @@ import msgspec
 import rfc8785
 
 from stamps.canon import MAX_INT
-from stamps.errors import CanonError
+from stamps.errors import CanonError, quoted
 
 ForeignJson: TypeAlias = "dict[str, ForeignJson] | list[ForeignJson] | str | int | float | bool | None"
 
@@ -73,7 +73,8 @@ def _decoded(raw: bytes) -> ForeignJson:
 def _members(pairs: list[tuple[str, ForeignJson]]) -> dict[str, ForeignJson]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a key stands twice")
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {quoted(next(n for n in members if names.count(n) > 1))} stands twice")
     return members
 
 

@@ -173,9 +173,12 @@ class Circle:
 
     def why(self, actor: str, limit: int = 3, dimension: str = OVERALL) -> Why:
         """Return the ways by which trust comes to an actor, and to those whose stamps weigh most in its score."""
-        subject, graph = self._owner(actor), self._graph(self._distrust.out)
-        reasons = self.reasons(actor, (dimension,), limit)[dimension]
-        return Why(actor, graph.trust(subject), self._ways(graph, subject), reasons)
+        trust = self._graph(self._distrust.out).trust(self._owner(actor))
+        return Why(actor, trust, self.ways(actor), self.reasons(actor, (dimension,), limit)[dimension])
+
+    def ways(self, actor: str) -> tuple[Way, ...]:
+        """Return the ways by which most trust comes to an actor, as an issuer."""
+        return self._ways(self._graph(self._distrust.out), self._owner(actor))
 
     def reasons(self, actor: str, dimensions: Iterable[str], limit: int = 3) -> dict[str, tuple[Reason, ...]]:
         """Return, for each dimension, whose stamps weigh most in it and how trust comes to them."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from stamps.stamp import SEVERITIES, Severity
+from stamps.stamp import SEVERITIES, CheckRun, Severity
 
 
 class EarnedStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +31,7 @@ class EarnedStamp(msgspec.Struct, frozen=True, kw_only=True):
         withdrawn: Whether the issuer took it back.
         disputed: Whether the subject contests it.
         answered: Whether the issuer has answered every dispute.
+        checks: What the issuer ran on the work before judging it.
     """
 
     op: str
@@ -48,6 +49,7 @@ class EarnedStamp(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: bool = False
     disputed: bool = False
     answered: bool = False
+    checks: tuple[CheckRun, ...] = ()
 
 
 class DimensionScore(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,9 @@ MAX_SKILLS: Final = 16
 MAX_SKILL: Final = 40
 MAX_SCORE: Final = 5
 MAX_CONFIDENCE: Final = 100
+MAX_CHECKS: Final = 16
+MAX_COMMAND: Final = 500
+MAX_EXIT: Final = 255
 
 Hlc: TypeAlias = tuple[int, int]
 Severity: TypeAlias = Literal["leaf", "branch", "root"]
@@ -36,6 +39,30 @@ SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
 _is_dimension = re.compile("[a-z][a-z0-9_]*").fullmatch
 _is_operation = re.compile("[0-9a-f]{64}").fullmatch
+_is_commit = re.compile("[0-9a-f]{40}|[0-9a-f]{64}").fullmatch
+
+
+class CheckRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an issuer ran on the work before judging it, by its own word.
+
+    Attributes:
+        command: One line for a shell.
+        commit: Id of the git commit that it ran on, in hexadecimal.
+        exit: Its exit code; null where it was stopped because it took too long.
+        seconds: How long it ran.
+        output: SHA-256 of all that it printed, in hexadecimal.
+    """
+
+    command: str
+    commit: str
+    exit: int | None
+    seconds: int
+    output: str
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether it ended, and well."""
+        return self.exit == 0
 
 
 class Stamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -53,6 +80,7 @@ class Stamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         skills: What it took, sorted.
         vc: The credential's signature (`credential.sign_vc`).
         charter: The charter by which the issuer judges as a delegate; left out for the genesis.
+        checks: What the issuer ran on the work; left out where it was nothing.
     """
 
     subject: str
@@ -66,6 +94,7 @@ class Stamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     skills: tuple[str, ...]
     vc: str
     charter: str | None = None
+    checks: tuple[CheckRun, ...] = ()
 
 
 class Accepted(NamedTuple):
@@ -131,6 +160,7 @@ def problem(stamp: Stamp, allowed_dims: Collection[str]) -> str | None:
         or _dims_problem(stamp.dims, allowed_dims)
         or _skills_problem(stamp.skills)
         or _confidence_problem(stamp.confidence)
+        or _checks_problem(stamp.checks)
         or _vc_problem(stamp.vc)
     )
 
@@ -190,6 +220,18 @@ def _skills_problem(skills: tuple[str, ...]) -> str | None:
 
 def _confidence_problem(confidence: int) -> str | None:
     return None if 0 <= confidence <= MAX_CONFIDENCE else f"The confidence is 0 to {MAX_CONFIDENCE}."
+
+
+def _checks_problem(checks: tuple[CheckRun, ...]) -> str | None:
+    if len(checks) > MAX_CHECKS:
+        return f"There are at most {MAX_CHECKS} checks."
+    if not all(0 < len(run.command) <= MAX_COMMAND and is_line(run.command) for run in checks):
+        return f"A check's command is one line of 1 to {MAX_COMMAND} characters."
+    if not all(_is_commit(run.commit) and _is_operation(run.output) for run in checks):
+        return "A check names the commit that it ran on, and the SHA-256 of what it printed."
+    if not all(run.seconds >= 0 and (run.exit is None or 0 <= run.exit <= MAX_EXIT) for run in checks):
+        return f"A check's seconds are 0 or more, its exit code is 0 to {MAX_EXIT}."
+    return None
 
 
 def _vc_problem(vc: str) -> str | None:

@@ -11,13 +11,14 @@ One JSON object a line, oldest first. A history verifies when:
    the entry before.
 6. `portable` is granted in the first entry or never; the DID moves only under it, and names its former self.
 7. Nothing follows a deactivation.
+8. Where witnesses are named, enough of them have approved every entry (`stamps.witnesses`).
 
 A method version, parameter or member that this reader does not know makes a history unread, not invalid; so
-do witnesses, whose proofs lie in another file. Specification: https://identity.foundation/didwebvh/v1.0/
+do witnesses where the file with their proofs is not at hand. Specification: https://identity.foundation/didwebvh/v1.0/
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -25,11 +26,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from stamps import dataintegrity, timestamp
+from stamps import dataintegrity, timestamp, witnesses
 from stamps.encoding import base58_encode
 from stamps.errors import CanonError, CredentialError, KeyLogError
 from stamps.jcs import jcs_encode, jcs_parse
 from stamps.keys import PublicKey, Signer
+from stamps.witnesses import NOBODY, Witnesses
 
 METHOD: Final = "did:webvh:1.0"
 PLACEHOLDER: Final = "{SCID}"
@@ -52,7 +54,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_key_hashes: tuple[str, ...] | UnsetType = UNSET
     portable: bool | UnsetType = UNSET
     deactivated: bool | UnsetType = UNSET
-    witness: dict[str, Any] | UnsetType = UNSET
+    witness: Witnesses | UnsetType = UNSET
     watchers: tuple[str, ...] | UnsetType = UNSET
     ttl: int | UnsetType = UNSET
 
@@ -60,7 +62,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 _PARAMETERS: Final = frozenset(Parameters.__struct_encode_fields__)
 # Those that an entry inherits and this module acts on, with their values where nobody has set them.
 _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
-    {"update_keys": (), "next_key_hashes": (), "portable": False, "deactivated": False}
+    {"update_keys": (), "next_key_hashes": (), "portable": False, "deactivated": False, "witness": NOBODY}
 )
 
 
@@ -75,6 +77,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         next_key_hashes: Hashes of the only keys the next entry may name; empty without pre-rotation.
         portable: Whether the DID may move.
         deactivated: Whether this is the last entry there can be.
+        witness: Who must approve the next entry.
         raw: The line in canonical form (RFC 8785 and one LF).
     """
 
@@ -85,6 +88,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     next_key_hashes: tuple[str, ...]
     portable: bool
     deactivated: bool
+    witness: Witnesses
     raw: bytes
 
     @property
@@ -94,8 +98,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return did
 
 
-def verify(raw: bytes) -> tuple[str, tuple[Entry, ...]]:
+def verify(raw: bytes, witnessed: bytes | None = None) -> tuple[str, tuple[Entry, ...]]:
     """Return the SCID and the entries of a history.
+
+    Args:
+        raw: The file `did.jsonl`.
+        witnessed: The file `did-witness.json`, if there is one.
 
     Raises:
         KeyLogError: it breaks a rule (`reason` names it), or it needs a newer reader (`unread`).
@@ -107,6 +115,7 @@ def verify(raw: bytes) -> tuple[str, tuple[Entry, ...]]:
         parameters = _parameters(body["parameters"])
         scid = scid or _scid(body, parameters)
         entries.append(_entry(body, parameters, scid, entries[-1] if entries else None))
+    _check_witnesses(entries, witnessed)
     return scid, tuple(entries)
 
 
@@ -155,15 +164,25 @@ def _parse(line: bytes) -> dict[str, Any]:
 def _parameters(value: object) -> Parameters:
     if isinstance(value, dict) and not value.keys() <= _PARAMETERS:
         raise KeyLogError("parameter", "an entry has an unknown parameter", unread=True)
+    own = value.get("witness") if isinstance(value, dict) else None
+    if own is not None:
+        witnesses.parse(own)
     try:
         parameters = msgspec.convert(value, Parameters)
     except msgspec.ValidationError as error:
         raise KeyLogError("parameter", f"a parameter is malformed: {error}") from error
     if parameters.method not in (UNSET, METHOD):
         raise KeyLogError("method", "the log needs another version of did:webvh", unread=True)
-    if parameters.witness:
-        raise KeyLogError("witness", "the log is bound to witnesses", unread=True)
     return parameters
+
+
+def _check_witnesses(entries: Sequence[Entry], witnessed: bytes | None) -> None:
+    in_force = [entry.witness for entry in entries]
+    if witnessed is not None:
+        witnesses.check([entry.version_id for entry in entries], in_force, witnessed)
+    elif any(each.threshold for each in in_force):
+        said = "the log is bound to witnesses, and did-witness.json, which holds what they have signed, is not here"
+        raise KeyLogError("witness", said, unread=True)
 
 
 def _scid(body: dict[str, Any], parameters: Parameters) -> str:

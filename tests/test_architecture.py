@@ -23,12 +23,17 @@ IO = (
     "stamps.keyring",
     "beads.alchemy", "beads.bundle", "beads.database", "beads.files", "beads.git_store", "beads.http", "beads.journal",
     "beads.remote", "beads.repository",
+    "wanted.verify",
     "town.context", "town.decisions", "town.drivers.", "town.refinery", "town.rig", "town.runtime_state",
     "town.script_agent", "town.supervisor", "town.town",
     "node.",
 )  # fmt: skip
 # Node is the edge; these of its modules are pure all the same.
-PURE = ("node", "node.errors", "node.naming", "node.regard", "node.web.radar", "node.web.readme")
+PURE = (
+    "node", "node.errors", "node.naming", "node.regard", "node.sheets.formats", "node.sheets.markdown",
+    "node.sheets.palette", "node.sheets.plain", "node.sheets.radar", "node.sheets.timeline", "node.sheets.view",
+    "node.sheets.words", "node.web.readme",
+)  # fmt: skip
 
 # Law 2: who may name another floor's I/O modules besides node.wiring, and why.
 NAMES_CONCRETE_THINGS = {
@@ -38,6 +43,9 @@ NAMES_CONCRETE_THINGS = {
     ("node.http.keeper", "beads.files"): "write_file, for the owner's token",
     ("node.keybox", "beads.files"): "write_file, for the key log",
     ("node.keybox", "stamps.keyring"): "the owner's keys are files of the home",
+    ("node.sheetfiles", "beads.files"): "write_file, for the sheets that are kept",
+    ("node.sheetfiles", "wanted.verify"): "read, so that no file is read beyond the bounds of a sheet",
+    ("node.cli.wl_sheetfiles", "wanted.verify"): "likewise",
     ("node.townhall", "town.town"): "the town's façade is what a node opens",
     ("node.cli.gt_verbs", "town.town"): "for annotations, and to install one",
 }

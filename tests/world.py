@@ -30,7 +30,7 @@ from stamps.jcs import jcs_encode
 from stamps.keys import SigningKey
 from wanted.item import Terms
 from wanted.ops.table import BOARD
-from wanted.projection import ACTORS, ITEMS
+from wanted.projection import TABLES
 
 EPOCH_MS = 1_790_000_000_000
 TERMS = Terms(
@@ -110,7 +110,7 @@ def ledger_over(
     database = Sqlite(path or Path(":memory:"))
 
     def index(ledger: Ledger) -> Index:
-        return Index(database, ledger.commons, ledger.genesis, rules, (BEADS, SEARCH, ITEMS, ACTORS), ledger.key_log)
+        return Index(database, ledger.commons, ledger.genesis, rules, (BEADS, SEARCH, *TABLES), ledger.key_log)
 
     return Ledger(store, index, rules, clock or Clock(), Salt(), shunned)
 

@@ -53,6 +53,10 @@ class RefusedError(TownError):
     """The work is not in a condition to be handed in."""
 
 
+class SandboxError(TownError):
+    """A stranger's command cannot be shut in, so it is not run."""
+
+
 class RigError(TownError):
     """A rig's repository is not as it must be."""
 

@@ -4,8 +4,10 @@ They are the friendly half of the rules: what they refuse, the fold would ignore
 Give them to `Ledger.write` as `make`, so that what they saw still holds when it is written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from beads.ledger import Draft, Ledger
 from beads.op import Place
@@ -13,6 +15,7 @@ from stamps import canon, credential
 from stamps import stamp as stamp_rules
 from stamps.errors import StampsError
 from stamps.keys import Signer
+from stamps.stamp import CheckRun
 from wanted import lifecycle, view
 from wanted.errors import BadItem, NotYours, Taken, WrongStatus
 from wanted.item import Evidence, Terms
@@ -178,11 +181,14 @@ def decided(decision: Decision) -> Draft:
 def stamp(
     item: ItemView, submission: str, actor: str, signer: Signer, *, title: str, dims: Mapping[str, int],
     confidence: int, severity: str, skills: Sequence[str], message: str, charter: str | None = None,
+    checks: Sequence[CheckRun] = (), dimensions: Collection[str] | None = None,
 ) -> list[Draft]:  # fmt: skip
     """Judge accepted work; the credential is signed when the operation's place in the log is known.
 
     Args:
         charter: The one by which the judge is a delegate, unless that is the genesis.
+        checks: What the judge ran on the work.
+        dimensions: Those of the commons, if they are to be held to before the fold does.
 
     Raises:
         WrongStatus: The submission was not accepted.
@@ -197,12 +203,13 @@ def stamp(
         "subject": accepted.actor, "item": item.id, "submission": submission, "accept": accepted.op,
         "title": title, "dims": sorted([name, score] for name, score in dims.items()), "confidence": confidence,
         "severity": severity, "skills": sorted(set(skills)), **({} if charter is None else {"charter": charter}),
+        **({"checks": msgspec.to_builtins(checks)} if checks else {}),
     }  # fmt: skip
     try:
         unsigned = stamp_rules.parse(payload | {"vc": NO_SIGNATURE})
     except StampsError as error:
         raise BadItem(str(error), f"A severity is one of {', '.join(stamp_rules.SEVERITIES)}.") from None
-    problem = stamp_rules.problem(unsigned, dims)
+    problem = stamp_rules.problem(unsigned, dims if dimensions is None else dimensions)
     if problem:
         raise BadItem(problem)
 

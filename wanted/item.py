@@ -10,6 +10,7 @@ from beads.clock import Hlc
 from beads.governance import Adoption, Governance
 from beads.rules import Context, Live
 from wanted import lifecycle
+from wanted.check import Check
 
 Evidence = dict[str, str | int | bool]
 NEVER = limits.NO_POSITION
@@ -23,7 +24,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         dimensions: Those the poster asks validators to judge.
         winners: How many submissions are accepted before the item is complete.
         competition: Anyone may be accepted, granted or not.
-        checks: Commands whose success proves the work; run by nobody unless the runner agreed (protocol, 10).
+        checks: What is run on the work before it is judged.
         deadline: Milliseconds since 1970, or None.
     """
 
@@ -34,7 +35,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: tuple[str, ...]
     winners: int
     competition: bool
-    checks: tuple[str, ...]
+    checks: tuple[Check, ...]
     deadline: int | None
 
 

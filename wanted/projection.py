@@ -122,6 +122,36 @@ ITEMS = Projection(
 )  # fmt: skip
 
 
+def _legacy_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
+    rows: list[Row] = []
+    for actor, op, client, fields, _ in state["said"]:
+        values = dict(fields)
+        rows.append(
+            {"entity": state["id"], "source": state["source"], "kind": state["kind"], "row": state["row"],
+             "importer": actor, "op": op, "client": client, "fields": _text(fields),
+             "subject": str(values.get("subject") or ""), "title": prose(op).get("title", "")}
+        )  # fmt: skip
+    return {"legacy": rows}
+
+
+LEGACY = Projection(
+    kind="legacy",
+    ddl=(
+        """CREATE TABLE legacy (entity TEXT NOT NULL, source TEXT NOT NULL, kind TEXT NOT NULL, row TEXT NOT NULL,
+           importer TEXT NOT NULL, op TEXT NOT NULL, client TEXT NOT NULL, fields TEXT NOT NULL,
+           subject TEXT NOT NULL, title TEXT NOT NULL)""",
+        "CREATE INDEX legacy_entity ON legacy (entity)",
+        "CREATE INDEX legacy_subject ON legacy (subject, source)",
+    ),
+    columns={
+        "legacy": (
+            "entity", "source", "kind", "row", "importer", "op", "client", "fields", "subject", "title",
+        ),
+    },
+    rows=_legacy_rows,
+)  # fmt: skip
+
+
 def _actor_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
     trusts = ({"entity": state["id"], "actor": actor, "weight": weight} for actor, weight, _ in state.get("trusts", ()))
     return {"actors": [{"entity": state["id"], "handle": state["handle"]}], "trusts": list(trusts)}
@@ -138,3 +168,6 @@ ACTORS = Projection(
     columns={"actors": ("entity", "handle"), "trusts": ("entity", "actor", "weight")},
     rows=_actor_rows,
 )
+
+TABLES = (ITEMS, LEGACY, ACTORS)
+"""All that the board adds to a ledger's own."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from beads.clock import Hlc
-from stamps.stamp import Severity
+from stamps.stamp import CheckRun, Severity
 from wanted import lifecycle
 from wanted.claims import provisional_holder
 from wanted.item import Accepted, Evidence, Holder, Intent, Rejected, Submission, Terms
@@ -26,6 +26,7 @@ class Stamped(msgspec.Struct, frozen=True):
     severity: Severity
     skills: tuple[str, ...]
     hlc: tuple[int, int]
+    checks: tuple[CheckRun, ...] = ()
 
 
 class Dispute(NamedTuple):

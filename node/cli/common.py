@@ -170,7 +170,8 @@ def main(group: click.Group, program: str) -> NoReturn:
         sys.exit(error.exit_code)
     except KNOWN as error:
         exit_code, _, name = classify(error)
-        _say({"code": name, "message": str(error), "hint": hint_of(error)})
+        reason = {"reason": error.reason} if hasattr(error, "reason") else {}
+        _say({"code": name, **reason, "message": str(error), "hint": hint_of(error)})
         sys.exit(exit_code)
     except OSError as error:
         if isinstance(error, BrokenPipeError):

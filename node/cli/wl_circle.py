@@ -2,26 +2,44 @@
 
 import click
 
+from beads.errors import NotFound
 from node import regard
 from node.circle import around
 from node.cli.common import Output, table, verb
 from node.home import Home, locate
+from node.sheets import plain
+from node.sheets.view import Evidence, SheetView
 from stamps.reputation import OVERALL
 
 
 @verb()
 @click.argument("actor", default="me")
+@click.option("--dimension", "-d", default=OVERALL, show_default=True, help="quality, reliability, …, or overall.")
 @click.option("--terms", is_flag=True, help="The formula, with the values it is worked out with.")
-def why(output: Output, actor: str, terms: bool) -> None:
-    """Say why an actor's score is what it is: whose stamps weigh most, and how my trust comes to those."""
+def why(output: Output, actor: str, dimension: str, terms: bool) -> None:
+    """Say why an actor's score is what it is: which stamps weigh most, and how my trust comes to their issuers."""
     with around(Home(locate())) as here:
-        chosen = here.find(actor)
-        found, formula = here.circle.why(chosen), here.circle.terms(chosen)
+        view = here.view(here.find(actor))
+        each = _evidence(view, dimension)
+        found, formula = here.circle.why(view.actor, dimension=dimension), here.circle.terms(view.actor)
         output.result(
-            {"actor": chosen, "why": regard.why_json(found, formula)},
-            [*regard.why_lines(found, here.circle.score(chosen), here.name), *(formula if terms else ())],
-            [f"wl trust {chosen[:12]} 1"] if chosen != here.me and not found.trust else (),
-        )
+            {
+                "actor": view.actor, "dimension": dimension,
+                "why": regard.why_json(found, formula) | {"stamps": plain.evidence(each)["stamps"]},
+            },
+            [
+                *regard.why_lines(found, each.score, here.name), *plain.evidence_lines(view, each),
+                *(formula if terms else ()),
+            ],
+            [f"wl trust {view.actor[:12]} 1"] if view.actor != here.me and not found.trust else (),
+        )  # fmt: skip
+
+
+def _evidence(view: SheetView, dimension: str) -> Evidence:
+    known = {each.name: each for each in (view.overall, *view.dimensions)}
+    if dimension not in known:
+        raise NotFound(f"no stamp of {view.who} scores {dimension}", f"There are: {', '.join(known)}")
+    return known[dimension]
 
 
 @verb()

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import click
@@ -13,6 +13,8 @@ from node.cli.wl_identity import ensure_identity
 from node.commons import Commons, Judgement
 from node.errors import Usage
 from node.home import Home, locate
+from stamps.stamp import MAX_SCORE
+from wanted.check import MAX_TIMEOUT_S, TIMEOUT_S, Check
 from wanted.errors import Taken
 from wanted.item import Evidence, Terms
 from wanted.ops.post import EFFORTS
@@ -58,16 +60,26 @@ def tell(output: Output, ours: Commons, item: ItemView, first: str, *following: 
 @click.option("--effort", type=click.Choice(EFFORTS), default="medium", show_default=True)
 @click.option("--priority", type=click.IntRange(0, 4), default=2, show_default=True, help="0 critical, 4 backlog.")
 @click.option("--skill", "skills", multiple=True, help="A skill that helps; repeat for more.")
+@click.option("--dimension", "dimensions", multiple=True, help="What it should be judged by; repeat for more.")
 @click.option("--winners", type=click.IntRange(1, 100), default=1, show_default=True)
 @click.option("--competition", is_flag=True, help="Anyone may be accepted, no claim needed.")
+@click.option("--check", "commands", multiple=True, metavar="COMMAND", help="Must pass on the work; repeat for more.")
+@click.option("--repo", help="The git repository that the work belongs to.")
+@click.option(
+    "--check-timeout", type=click.IntRange(1, MAX_TIMEOUT_S), default=TIMEOUT_S, show_default=True,
+    help="Seconds that a check may take.",
+)  # fmt: skip
 def post(
     output: Output, title: str, commons: str | None, offline: bool, description: str, project: str | None,
-    effort: str, priority: int, skills: tuple[str, ...], winners: int, competition: bool,
+    effort: str, priority: int, skills: tuple[str, ...], dimensions: tuple[str, ...], winners: int, competition: bool,
+    commands: tuple[str, ...], repo: str | None, check_timeout: int,
 ) -> None:  # fmt: skip
     """Offer work."""
+    checks = tuple(Check(command=command, repo=repo, timeout=check_timeout) for command in commands)
     terms = Terms(
-        project=project, effort=effort, priority=priority, skills=tuple(sorted(set(skills))), dimensions=(),
-        winners=winners, competition=competition, checks=(), deadline=None,
+        project=project, effort=effort, priority=priority, skills=tuple(sorted(set(skills))),
+        dimensions=tuple(sorted(set(dimensions))), winners=winners, competition=competition, checks=checks,
+        deadline=None,
     )  # fmt: skip
     with in_step(output, commons, offline) as ours:
         item = ours.post(title, description, terms)
@@ -167,6 +179,10 @@ def judging(function: Callable[..., None]) -> Callable[..., None]:
             click.option("--quality", type=click.IntRange(0, 5)),
             click.option("--reliability", type=click.IntRange(0, 5)),
             click.option("--creativity", type=click.IntRange(0, 5)),
+            click.option(
+                "--dimension", "others", metavar="NAME=SCORE", multiple=True, callback=_scores,
+                help="One that this commons has beside these; repeat for more.",
+            ),
             click.option("--title", help="What you would say of it in one line."),
             click.option("--confidence", type=click.IntRange(0, 100), default=80, show_default=True),
             click.option(
@@ -181,13 +197,24 @@ def judging(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
+def _scores(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
+    """Read NAME=SCORE; what a commons judges by is the commons' to say."""
+    found: dict[str, int] = {}
+    for each in given:
+        name, equals, score = each.partition("=")
+        if not name or not equals or not score.isdecimal() or int(score) > MAX_SCORE:
+            raise click.BadParameter(f"{each!r} is not NAME=SCORE with a score from 0 to {MAX_SCORE}", context, option)
+        found[name] = int(score)
+    return found
+
+
 def judgement(
-    *, quality: int | None, reliability: int | None, creativity: int | None, title: str | None, confidence: int,
-    severity: str, skills: tuple[str, ...], message: str,
+    *, quality: int | None, reliability: int | None, creativity: int | None, others: Mapping[str, int],
+    title: str | None, confidence: int, severity: str, skills: tuple[str, ...], message: str,
 ) -> Judgement:  # fmt: skip
     """Put the options of a stamp together; a stamp without a title takes the item's."""
     given = {"quality": quality, "reliability": reliability, "creativity": creativity}
-    dims = {name: score for name, score in given.items() if score is not None}
+    dims = {name: score for name, score in given.items() if score is not None} | dict(others)
     if not dims:
         raise Usage("a stamp needs a score", "Give --quality, --reliability or --creativity, each 0 to 5.")
     return Judgement(title or "", dims, confidence, severity, skills, message)

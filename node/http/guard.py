@@ -1,4 +1,7 @@
-"""Headers and hosts: what every response carries, and whom the node answers at all. Pure ASGI, for speed."""
+"""Headers and hosts: what every response carries, and whom the node answers at all. Pure ASGI, for speed.
+
+A route may give an answer a policy of its own: a picture or a file that carries its style within.
+"""
 
 from collections.abc import Collection
 
@@ -42,7 +45,9 @@ class Guard:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
+from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -14,15 +14,14 @@ from starlette.staticfiles import StaticFiles
 from beads.errors import NotFound
 from beads.index import Index
 from beads.rules import Entity
-from node import present, regard
-from node.circle import Kept, taken_in
-from node.commons import earned
+from node import present
+from node.circle import Kept
 from node.errors import classify, hint_of
 from node.http.keeper import Keeper
-from node.web.radar import radar
-from stamps import sheet, tiers
+from node.sheets import drawn
+from node.web.sheets import Sheets
+from stamps import tiers
 from stamps.reputation import OVERALL
-from stamps.signals import signals
 from wanted import lifecycle, view
 from wanted.view import ItemView
 
@@ -41,10 +40,10 @@ class Pages:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._circles = Kept(keeper.home)
-        self._templates = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True)
-        )
-        self._templates.filters.update(day=_day, moment=_moment)
+        self._sheets = Sheets(keeper, self._circles)
+        folders = (FOLDER / "templates", drawn.TEMPLATES)
+        self._templates = drawn.prepare(Environment(loader=FileSystemLoader(folders), autoescape=True))
+        self._templates.filters.update(moment=_moment)
 
     def routes(self) -> list[Route | Mount]:
         """Return the routes of the pages."""
@@ -54,6 +53,7 @@ class Pages:
             Route("/c/{commons}", self.board),
             Route("/c/{commons}/items/{item}", self.item),
             Route("/c/{commons}/actors/{actor}", self.actor),
+            Route("/c/{commons}/actors/{actor}/{file}", self._sheets.file),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ]
 
@@ -101,28 +101,13 @@ class Pages:
         )  # fmt: skip
 
     async def actor(self, request: Request) -> Response:
-        """One actor: what its stamps are worth in the circle of the node's owner, and those of one commons."""
-        commons, index = self._open(request)
-        actor = request.path_params["actor"]
-        if index.state("actor", actor) is None:
-            raise NotFound("no such actor in this commons")
-        found = sheet.fold(actor, earned(index, commons["id"], actor))
-        return self._page(request, "actor.html", commons, actor=actor, sheet=found, **self._regarded(actor))
-
-    def _regarded(self, actor: str) -> dict[str, Any]:
-        """Return how the circle of the node's owner regards an actor, and what to call whom it names."""
-        indexes = self._public()
-        circle = self._circles.over(indexes)
-        standing, names = circle.standing(actor), present.names_in(*indexes.values())
-        scores = [(name, score) for name, score in standing.dimensions.items() if score.value is not None]
-        return {
-            "names": names, "standing": standing,
-            "rung": tiers.rung(standing.overall), "badges": tiers.badges(standing),
-            "signals": signals(standing, taken_in(indexes, actor)), "why": circle.why(actor),
-            "scores": [(OVERALL, standing.overall), *standing.dimensions.items()],
-            "radar": radar([(name, score.estimate) for name, score in scores]),
-            "way_line": lambda way, to: regard.way_line(way, to, lambda each: present.name(each, names)),
-        }  # fmt: skip
+        """One actor's character sheet, as the circle of the node's owner regards it."""
+        commons, _ = self._open(request)
+        view = self._sheets.view(commons["id"], request.path_params["actor"])
+        return self._page(
+            request, "actor.html", commons, view=view, links=drawn.Links(""), pictures=drawn.pictures(view),
+            badge=drawn.badge_value(view), names=view.named.actors,
+        )  # fmt: skip
 
     async def leaderboard(self, request: Request) -> Response:
         """Everybody of whom the circle of the node's owner has evidence enough."""
@@ -228,10 +213,6 @@ def _totals(index: Index) -> dict[str, int]:
 
 def _number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 7 else 1
-
-
-def _day(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%-d %b %Y")
 
 
 def _moment(ms: int) -> str:

@@ -2,6 +2,7 @@
 
 from beads.index import Index
 from node import present
+from node.sheets.markdown import quoted
 
 SHOWN = 200
 
@@ -15,21 +16,13 @@ def render(name: str, commons: str, index: Index) -> str:
     )
     names = present.names_in(index)
     lines = [
-        f"# {_cell(name)}",
+        f"# {quoted(name)}",
         "",
         f"The board of the commons `{commons}`, generated; the signed operations are under `refs/wl/{commons}/`.",
         "Follow it with `wl join` and the address that this was cloned from.",
         "",
         "| item | title | status | effort | by |",
         "|---|---|---|---|---|",
-        *(f"| `{i[:12]}` | {_cell(t)} | {s} | {e} | {_cell(names.get(p) or p[:12])} |" for i, t, s, e, p in rows),
+        *(f"| `{i[:12]}` | {quoted(t)} | {s} | {e} | {quoted(names.get(p) or p[:12])} |" for i, t, s, e, p in rows),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    """Quote strangers' words so that they cannot leave their cell of the table."""
-    kept = "".join(c for c in text if c.isprintable())
-    for mark in "\\`*_[]<>|#!":
-        kept = kept.replace(mark, "\\" + mark)
-    return kept

@@ -15,7 +15,7 @@ from beads.memory_store import MemoryStore
 from beads.projection import BEADS, SEARCH
 from tests.world import Clock, Salt, actor, create, found, write
 from wanted.ops.table import BOARD
-from wanted.projection import ACTORS, ITEMS
+from wanted.projection import TABLES
 
 ALICE = actor("alice")
 Open = Callable[[Path], Database]
@@ -31,7 +31,7 @@ def through_alchemy(path: Path) -> Database:
 
 def ledger(database: Database) -> Ledger:
     def index(of: Ledger) -> Index:
-        return Index(database, of.commons, of.genesis, BOARD, (BEADS, SEARCH, ITEMS, ACTORS), of.key_log)
+        return Index(database, of.commons, of.genesis, BOARD, (BEADS, SEARCH, *TABLES), of.key_log)
 
     return Ledger(MemoryStore(found(ALICE)), index, BOARD, Clock(), Salt())
 

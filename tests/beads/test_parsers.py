@@ -36,6 +36,7 @@ def opened() -> Chain:
 START_OF_LOG = opened()
 ITEM = START_OF_LOG.lines[-1].id
 HOME = {"item": ITEM, "epoch": 0}
+CHECK = {"command": "make test", "repo": None, "timeout": 600}
 SAMPLES: dict[str, dict[str, Any]] = {
     "open": {"actor": ALICE.actor, "key": ALICE.signer.public.did},
     "join": {"admit": OP},
@@ -55,7 +56,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "bead.comment": {"bead": ITEM, "at": 1},
     "bead.claim": {"bead": ITEM, "who": "a", "until": 1},
     "bead.release": {"bead": ITEM, "fence": 1},
-    "wanted.post": terms_payload(TERMS) | {"home": None, "prose": ["title"]},
+    "wanted.post": terms_payload(TERMS) | {"home": None, "prose": ["title"], "checks": [CHECK]},
     "wanted.edit": terms_payload(TERMS) | HOME | {"prose": []},
     "wanted.claim": {"item": ITEM},
     "wanted.release": {"item": ITEM},
@@ -70,12 +71,17 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "stamp": {
         "subject": BOB.actor, "item": ITEM, "submission": OP, "accept": OP, "title": "x", "dims": [["quality", 1]],
         "confidence": 1, "severity": "leaf", "skills": ["a"], "vc": "A" * 86,
+        "checks": [{"command": "make test", "commit": "a" * 40, "exit": 0, "seconds": 1, "output": OP}],
     },
     "stamp.withdraw": {"item": ITEM, "stamp": OP, "prose": ["reason"]},
     "stamp.dispute": {"item": ITEM, "stamp": OP, "prose": ["reason"]},
     "stamp.answer": {"item": ITEM, "dispute": OP, "prose": ["reason"]},
     "trust": {"actor": BOB.actor, "weight": 1},
     "actor.link": {"actor": BOB.actor},
+    "legacy": {
+        "source": "hop/wl-commons", "kind": "stamp", "id": "s-1", "client": "gt", "fields": [["author", "a"]],
+        "prose": ["message"],
+    },
 }  # fmt: skip
 ODD: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2**53 - 1, -(2**53) + 1, "", "a", "\0", "\n", "ü", "\u202e", "x" * 3000, "A" * 86,

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import pytest
 
 from beads import fold, genesis, ids, verify
+from beads.clock import FOREVER_MS
 from beads.fold import Snapshot
-from beads.ledger import FOREVER_MS, Author, Ledger
+from beads.ledger import Author, Ledger
 from beads.op import Line
 from beads.verify import Verifier
 from tests.federation.net import ALICE, BOB, CAROL, DAVE

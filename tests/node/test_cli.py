@@ -14,6 +14,7 @@ from beads.journal import RefUpdate
 from beads.repository import Repository
 from node import wiring
 from node.commons import Commons
+from node.errors import USAGE
 from node.home import Home
 from tests.node.support import Person, git, refs
 
@@ -320,3 +321,22 @@ def test_a_fork_takes_history_and_stamps_along(alice: Person, bob: Person, perso
     sheet = carol.ask("wl", "sheet", "show", actor)["sheet"]
     assert sheet["stamps"] == 1
     assert sheet["commons"][0]["id"] == fork["parent"]
+
+
+def test_a_commons_is_judged_by_its_own_dimensions(tmp_path: Path) -> None:
+    ann, bob = Person(tmp_path / "ann"), Person(tmp_path / "bob")
+    ann.ok("wl", "create", "Our Commons")
+    relay = tmp_path / "relay.git"
+    git("init", "--quiet", "--bare", str(relay))
+    ann.ok("wl", "peer", "add", str(relay))
+    item = str(ann.ask("wl", "post", "Tell a joke", "--competition", "--dimension", "wit")["item"]["id"])
+    bob.ok("wl", "join", str(relay))
+    bob.ok("wl", "done", item, "--summary", "Knock, knock.")
+    ann.ok("wl", "accept", item)
+    refused = ann.run("wl", "stamp", item, "--dimension", "wit=4")
+    assert refused.returncode == USAGE
+    assert "The dimensions here are: creativity, quality, reliability." in refused.stderr
+    assert ann.run("wl", "stamp", item, "--dimension", "wit").returncode == USAGE
+    ann.ok("wl", "charter", "propose", "policy", "--dimension", "wit")
+    (stamp,) = ann.ask("wl", "stamp", item, "--dimension", "wit=4", "--quality", "3")["item"]["stamps"]
+    assert stamp["dims"] == {"quality": 3, "wit": 4}

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from beads import fold, genesis
 from beads.body import build
+from beads.clock import FOREVER_MS
 from beads.fold import Snapshot
 from beads.gitobject import BLOB, FILE_MODE, TREE_MODE, TreeEntry, commit, make, tree
 from beads.journal import RefUpdate
-from beads.clock import FOREVER_MS
 from beads.verify import START, Verifier
 from node import agreement, condition, verifying, wiring
 from node.agreement import Standing

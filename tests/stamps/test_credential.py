@@ -20,6 +20,7 @@ from stamps.encoding import sha256_hex
 from stamps.errors import CredentialError
 from stamps.jcs import jcs_encode
 from stamps.keys import SigningKey
+from stamps.stamp import CheckRun
 
 ISSUER = SigningKey.from_seed(bytes([1]) * 32)
 NOW = "2026-11-21T00:00:00Z"
@@ -49,6 +50,19 @@ def test_template_1_never_changes() -> None:
     """Signatures in every log depend on these bytes; a difference here is a new template, not a fix."""
     digest = sha256_hex(jcs_encode(credential.build(FACTS)))
     assert digest == "48d9083f1cec6a3eaf6685d27bee5c6d52a35f80ba5f8ab5566ca7757c02d210"
+
+
+def test_checks_stand_beside_the_evidence_and_are_signed() -> None:
+    ran = CheckRun(command="make test", commit="a" * 40, exit=0, seconds=12, output="b" * 64)
+    stopped = CheckRun(command="make bench", commit="a" * 40, exit=None, seconds=600, output="c" * 64)
+    facts = dataclasses.replace(FACTS, checks=(ran, stopped))
+    told = [entry["narrative"] for entry in credential.build(facts)["evidence"] if entry["name"] == "check"]
+    assert "make test" in told[0]
+    assert "exited with 0 after 12 s" in told[0]
+    assert "was stopped after 600 s" in told[1]
+    vc = credential.sign_vc(facts, ISSUER)
+    assert credential.check(facts, vc)
+    assert not credential.check(dataclasses.replace(facts, checks=(ran,)), vc)
 
 
 def test_the_credential_says_what_the_stamp_says() -> None:

@@ -275,6 +275,24 @@ def test_the_evidence_behind_a_score_is_named() -> None:
     assert why.ways[0].mass == pytest.approx(0.6 * 0.8 / 3)
 
 
+@given(many_stamps(), many_trusts, some_anchors, st.sampled_from(ACTORS))
+def test_the_reasons_for_a_dimension_add_up_to_it(
+    stamps: list[EarnedStamp], trusts: list[Trust], anchors: dict[str, float], subject: str
+) -> None:
+    ours = circle(stamps, anchors, trusts)
+    standing = ours.standing(subject)
+    scores = {OVERALL: standing.overall, **standing.dimensions}
+    found = ours.reasons(subject, scores, limit=len(ACTORS))
+    for dimension, score in scores.items():
+        assert sum(each.weight for each in found[dimension]) == pytest.approx(score.effective)
+        assert found[dimension][:2] == ours.why(subject, 2, dimension).reasons
+        named = {item for each in found[dimension] for item in each.items}
+        scored = {one.stamp.item for one in standing.weighed if dimension in (OVERALL, *dict(one.stamp.dims))}
+        assert named <= scored
+    for each in (reason for reasons in found.values() for reason in reasons):
+        assert not any(subject in (step.issuer, step.subject) for way in each.ways for step in way.steps)
+
+
 @given(many_stamps(), many_trusts, some_anchors)
 @settings(deadline=None, max_examples=30)
 def test_the_leaderboard_is_the_scores_in_order(

@@ -9,7 +9,7 @@ import pytest
 from stamps import stamp as stamps
 from stamps.encoding import b64u_encode
 from stamps.errors import StampsError
-from stamps.stamp import Accepted, RuleFacts, Stamp
+from stamps.stamp import Accepted, CheckRun, RuleFacts, Stamp
 
 DIMENSIONS = frozenset({"quality", "reliability", "creativity"})
 PAYLOAD: dict[str, Any] = {
@@ -70,6 +70,13 @@ def test_every_member_is_required(member: str) -> None:
         stamps.parse({name: value for name, value in PAYLOAD.items() if name != member})
 
 
+RUN = CheckRun(command="make test", commit="a" * 40, exit=0, seconds=12, output="b" * 64)
+
+
+def run(**members: Any) -> CheckRun:
+    return msgspec.structs.replace(RUN, **members)
+
+
 def with_(**members: Any) -> Stamp:
     return msgspec.structs.replace(STAMP, **members)
 
@@ -97,6 +104,14 @@ PROBLEMS: dict[str, tuple[str, Stamp]] = {
     "a skill of two lines": ("skill", with_(skills=("a\tb",))),
     "a confidence of 101": ("confidence", with_(confidence=101)),
     "a confidence below 0": ("confidence", with_(confidence=-1)),
+    "17 checks": ("16 checks", with_(checks=(RUN,) * 17)),
+    "a check of no command": ("command", with_(checks=(run(command=""),))),
+    "a check of two lines": ("command", with_(checks=(run(command="a\nb"),))),
+    "a check of 501": ("command", with_(checks=(run(command="x" * 501),))),
+    "a check on no commit": ("commit", with_(checks=(run(commit="HEAD"),))),
+    "a check without the hash of its output": ("SHA-256", with_(checks=(run(output="a" * 40),))),
+    "a check that exits with 256": ("exit code", with_(checks=(run(exit=256),))),
+    "a check that ends before it begins": ("seconds", with_(checks=(run(seconds=-1),))),
     "a short signature": ("signature", with_(vc=b64u_encode(bytes(63)))),
     "a padded signature": ("signature", with_(vc=b64u_encode(bytes(64)) + "==")),
 }
@@ -117,6 +132,7 @@ LIMITS: dict[str, Stamp] = {
     "the scores 0 and 5": with_(dims=(("creativity", 0), ("quality", 5))),
     "a confidence of 0": with_(confidence=0),
     "a confidence of 100": with_(confidence=100),
+    "16 checks, one of them stopped": with_(checks=(*(RUN,) * 15, run(exit=None, command="x" * 500))),
 }
 
 

@@ -9,6 +9,7 @@ from beads.errors import Ambiguous, NotFound
 from beads.ledger import Author, Draft, Ledger
 from tests.world import EPOCH_MS, TERMS, actor, create, found, memory_ledger, write
 from wanted import board, view
+from wanted.check import Check
 from wanted.errors import BadItem, NotYours, Taken, WantedError, WrongStatus
 from wanted.item import Terms
 from wanted.policy import Policy, decide
@@ -88,6 +89,10 @@ def uninvited_work(desk: Desk) -> None:
     desk.submit(CAROL)
 
 
+def check(**members: Any) -> Check:
+    return Check(**{"command": "make test", "repo": None, "timeout": 600, **members})
+
+
 def no_terms(desk: Desk, **terms: Any) -> list[Draft]:
     return board.post("Title", "", changed(**terms))
 
@@ -103,7 +108,12 @@ REFUSALS: dict[str, Refused] = {
     "no winners": (nothing, lambda d: no_terms(d, winners=0), BadItem),
     "skills out of order": (nothing, lambda d: no_terms(d, skills=("b", "a")), BadItem),
     "a dimension that is no name": (nothing, lambda d: no_terms(d, dimensions=("Speed!",)), BadItem),
-    "a check of two lines": (nothing, lambda d: no_terms(d, checks=("a\nb",)), BadItem),
+    "a check of two lines": (nothing, lambda d: no_terms(d, checks=(check(command="a\nb"),)), BadItem),
+    "a check without a command": (nothing, lambda d: no_terms(d, checks=(check(command=""),)), BadItem),
+    "a check of two repositories": (nothing, lambda d: no_terms(d, checks=(check(repo="a\nb"),)), BadItem),
+    "a check that takes no time": (nothing, lambda d: no_terms(d, checks=(check(timeout=0),)), BadItem),
+    "a check that takes for ever": (nothing, lambda d: no_terms(d, checks=(check(timeout=1 << 40),)), BadItem),
+    "too many checks": (nothing, lambda d: no_terms(d, checks=(check(),) * 17), BadItem),
     "a deadline before time": (nothing, lambda d: no_terms(d, deadline=0), BadItem),
     "claiming what another holds": (claimed, lambda d: board.claim(d.item, CAROL.actor), Taken),
     "claiming what is over": (over, lambda d: board.claim(d.item, BOB.actor), WrongStatus),

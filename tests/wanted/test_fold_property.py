@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beads import fold, genesis, ids, verify, whole
-from beads.clock import Hlc
+from beads.clock import FOREVER_MS, Hlc
 from beads.fold import Snapshot
 from beads.genesis import Genesis
-from beads.ledger import FOREVER_MS, Author, Ledger
+from beads.ledger import Author, Ledger
 from beads.memory_store import MemoryStore
 from beads.op import Line, Op, Place
 from beads.rules import Context, Entity
@@ -208,6 +208,9 @@ class Script:
                 return "trust", {"actor": who, "weight": 20 * c - 40}, []
             case "same owner":
                 return "actor.link", {"actor": WRITERS[b % 2 * 5].actor}, []
+            case "legacy":
+                row = {"source": "old", "kind": "rig", "id": str(a % 3), "client": "wl", "fields": [["n", b]]}
+                return "legacy", {**row, "prose": []}, []
             case "unknown type":
                 return "later.thing", {"x": a}, []
             case "unknown member":
@@ -299,7 +302,7 @@ WHATS = (
     "post", "post", "edit", "claim", "claim", "release", "submit", "submit", "grant", "grant", "revoke", "accept",
     "accept", "reject", "close", "withdraw", "handover", "stamp", "stamp", "create", "set", "label", "link", "comment",
     "erase", "profile", "admit", "join", "checkpoint", "checkpoint", "charter", "charter", "sign",
-    "withdraw stamp", "dispute", "answer", "trust", "same owner", "unknown type", "unknown member",
+    "withdraw stamp", "dispute", "answer", "trust", "same owner", "legacy", "unknown type", "unknown member",
     "fork", "fork", "fork",
 )  # fmt: skip
 OF_THE_HOME = frozenset(("edit", "grant", "revoke", "accept", "reject", "close", "withdraw", "handover", "stamp"))

@@ -7,79 +7,48 @@ from typing import Any
 
 import pytest
 
-from beads.ledger import Author, Draft, Ledger
+from beads import checkpoints
+from beads.ledger import Draft
 from stamps import dataintegrity
 from stamps.encoding import b64u_encode
 from stamps.jcs import jcs_encode
-from tests.world import TERMS, actor, found, memory_ledger
-from wanted import board, policy, portable
+from tests.wanted.sheets import (
+    ALICE,
+    BOB,
+    CAROL,
+    CREATED,
+    MALLORY,
+    earn,
+    home,
+    read,
+    represent,
+    sheet,
+    shown,
+    verify,
+)  # fmt: skip
+from wanted import board, portable, sheetfile
 from wanted.errors import BundleError, WrongStatus
-
-CREATED = "2026-11-21T04:00:00Z"
-ALICE, BOB, MALLORY = actor("alice"), actor("bob"), actor("mallory")
-
-
-def earn(ledger: Ledger, poster: Author, worker: Author, title: str = "Fix the door", quality: int = 5) -> None:
-    """One item from post to stamp."""
-    (post,) = ledger.write(poster, lambda _: board.post(title, "", TERMS))
-    ledger.write(worker, lambda at: board.claim(board.load(at, post.id), worker.actor))
-
-    def decide(at: Ledger) -> list[Draft]:
-        item = board.load(at, post.id)
-        return [board.decided(d) for d in policy.decide([item], poster.log(at.commons), 1, policy.Policy(), {})]
-
-    ledger.write(poster, decide)
-    evidence = [{"kind": "url", "url": "https://example.org"}]
-    ledger.write(worker, lambda at: board.submit(board.load(at, post.id), worker.actor, evidence, "done"))  # type: ignore[arg-type]
-    ledger.write(poster, lambda at: board.accept(board.load(at, post.id), poster.log(at.commons), None))
-    item = board.load(ledger, post.id)
-    stamp = board.stamp(
-        item, item.accepted[0].submission, "", poster.signer, title=title, dims={"quality": quality},
-        confidence=90,
-        severity="leaf", skills=["python"], message="well done",
-    )  # fmt: skip
-    ledger.write(poster, lambda _: stamp)
-
-
-def sheet(*, stamps: int = 1) -> dict[str, Any]:
-    ledger = memory_ledger(found(ALICE))
-    for n in range(stamps):
-        earn(ledger, ALICE, BOB, f"Fix door {n}")
-    raw = portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED)
-    file: dict[str, Any] = json.loads(raw)
-    return file
-
-
-def verify(file: dict[str, Any]) -> portable.VerifiedSheet:
-    return portable.verify_file(json.dumps(file).encode())
-
-
-def represent(file: dict[str, Any], author: Author = BOB) -> dict[str, Any]:
-    """Sign the presentation again, as a forger with a key of their own would."""
-    unsigned = {name: value for name, value in file["presentation"].items() if name != "proof"}
-    file["presentation"] = dataintegrity.sign(unsigned, author.signer, created=CREATED, purpose="assertionMethod")
-    return file
 
 
 def test_a_sheet_proves_its_stamps() -> None:
-    shown = verify(sheet(stamps=2))
-    assert shown.holder == BOB.actor
-    assert [stamp.title for stamp in shown.stamps] == ["Fix door 0", "Fix door 1"]
-    assert {stamp.issuer for stamp in shown.stamps} == {ALICE.actor}
-    assert list(shown.commons.values()) == ["Test Commons"]
+    found = verify(sheet(stamps=2))
+    assert found.holder == BOB.actor
+    assert [stamp.title for stamp in found.stamps] == ["Fix door 0", "Fix door 1"]
+    assert {stamp.issuer for stamp in found.stamps} == {ALICE.actor}
+    assert list(found.commons.values()) == ["Test Commons"]
 
 
 def test_a_sheet_over_two_commons_keeps_where_each_stamp_was_earned() -> None:
-    ledgers = [memory_ledger(found(ALICE)), memory_ledger(found(MALLORY))]
+    ledgers = [home(ALICE), home(MALLORY)]
     earn(ledgers[0], ALICE, BOB)
     earn(ledgers[1], MALLORY, BOB)
     raw = portable.export([portable.gather(each, BOB.actor) for each in ledgers], BOB, CREATED)
-    assert {s.commons for s in portable.verify_file(raw).stamps} == {each.commons for each in ledgers}
+    assert {s.commons for s in read(raw).stamps} == {each.commons for each in ledgers}
 
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_what_was_said_against_a_stamp_travels_with_it(answered: bool) -> None:
-    ledger = memory_ledger(found(ALICE))
+    ledger = home(ALICE)
     earn(ledger, ALICE, BOB)
     ((item,),) = ledger.index.database.query("SELECT DISTINCT entity FROM stamps")
     given = board.load(ledger, item).stamps[0].op
@@ -87,8 +56,30 @@ def test_what_was_said_against_a_stamp_travels_with_it(answered: bool) -> None:
     if answered:
         ledger.write(ALICE, lambda at: board.answer(board.load(at, item), disputed.id, ALICE.actor, "It is."))
     raw = portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED)
-    (shown,) = portable.verify_file(raw).stamps
-    assert (shown.disputed, shown.answered) == (True, answered)
+    (stamp,) = read(raw).stamps
+    assert (stamp.disputed, stamp.answered) == (True, answered)
+
+
+def test_the_checkpoint_that_covers_a_stamp_goes_along() -> None:
+    ledger = home(CAROL)
+    earn(ledger, ALICE, BOB)
+    assert verify(shown(ledger)).covered == frozenset()
+    ledger.write(CAROL, lambda at: checkpoints.due(at, CAROL.actor))
+    earn(ledger, ALICE, BOB, "Not seen by then")
+    first, later = verify(shown(ledger)).stamps
+    assert verify(shown(ledger)).covered == {first.op}
+    assert verify(shown(ledger, chosen=lambda stamp: stamp.op != first.op)).covered == frozenset()
+    ledger.write(CAROL, lambda at: checkpoints.due(at, CAROL.actor))
+    assert verify(shown(ledger)).covered == {first.op, later.op}
+
+
+def test_who_is_no_delegate_covers_nothing() -> None:
+    ledger = home(CAROL)
+    earn(ledger, ALICE, BOB)
+    head = ledger.index.heads()[ALICE.log(ledger.commons)]
+    said = {"heads": [[ALICE.log(ledger.commons), head.seq, head.op]], "keys": []}
+    ledger.write(MALLORY, lambda _: [Draft("checkpoint", said)])
+    assert verify(shown(ledger)).covered == frozenset()
 
 
 def test_a_holder_may_leave_a_stamp_out() -> None:
@@ -98,14 +89,14 @@ def test_a_holder_may_leave_a_stamp_out() -> None:
 
 
 def test_there_is_nothing_to_export_without_stamps() -> None:
-    ledger = memory_ledger(found(ALICE))
+    ledger = home(ALICE)
     ledger.refresh()
     with pytest.raises(WrongStatus):
         portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED)
 
 
 def test_by_invitation_an_issuer_needs_an_admission_that_the_file_shows() -> None:
-    ledger = memory_ledger(found(MALLORY, admission="invite"))
+    ledger = home(MALLORY, admission="invite")
     (admit, other) = ledger.write(
         MALLORY, lambda _: [Draft("admit", {"actor": ALICE.actor}), Draft("admit", {"actor": BOB.actor})]
     )
@@ -116,11 +107,11 @@ def test_by_invitation_an_issuer_needs_an_admission_that_the_file_shows() -> Non
     assert len(verify(file).stamps) == 1
     with pytest.raises(BundleError) as refused:
         verify(_drop("admit")(file))
-    assert refused.value.reason == "evidence"
+    assert refused.value.reason == "not_admitted"
 
 
 def test_a_line_signed_for_another_commons_proves_nothing_here() -> None:
-    ledgers = [memory_ledger(found(ALICE)), memory_ledger(found(MALLORY))]
+    ledgers = [home(ALICE), home(MALLORY)]
     for each in ledgers:
         earn(each, ALICE, BOB)
     file = json.loads(portable.export([portable.gather(each, BOB.actor) for each in ledgers], BOB, CREATED))
@@ -237,8 +228,8 @@ def _unknown_member(file: dict[str, Any]) -> dict[str, Any]:
 
 
 FORGERIES: list[tuple[str, Forge, str]] = [
-    ("a changed score", _change_score, "credential"),
-    ("a changed title", _change_name, "credential"),
+    ("a changed score", _change_score, "signature"),
+    ("a changed title", _change_name, "signature"),
     ("a credential issued by its own subject", _reissue, "credential"),
     ("somebody else's stamps", _steal, "subject"),
     ("a presentation signed by somebody else", _sign_for_another, "holder"),
@@ -254,10 +245,10 @@ FORGERIES: list[tuple[str, Forge, str]] = [
     ("no key logs", _without("key_logs"), "key_log"),
     ("no genesis", _without("genesis"), "genesis"),
     ("another genesis", _another_genesis, "genesis"),
-    ("a doubly signed credential", _twice, "credential"),
-    ("an unsigned credential", _unsigned, "credential"),
-    ("an unknown suite", _other_suite, "presentation"),
-    ("an unknown context", _other_context, "credential"),
+    ("a doubly signed credential", _twice, "proof"),
+    ("an unsigned credential", _unsigned, "proof"),
+    ("an unknown suite", _other_suite, "suite"),
+    ("an unknown context", _other_context, "context"),
     ("a newer kind of file", _newer_schema, "schema"),
     ("a member that nobody knows", _unknown_member, "format"),
 ]
@@ -278,20 +269,20 @@ def test_a_forged_sheet_is_refused_with_its_reason(forge: Forge, reason: str) ->
         (b"not json", "format"),
         (b"[]", "format"),
         (b'{"schema": "wasteland-sheet/1", "schema": "wasteland-sheet/1"}', "format"),
-        (b" " * (portable.MAX_BYTES + 1), "too_large"),
+        (b" " * (sheetfile.MAX_BYTES + 1), "too_large"),
         (b"[" * 100_000, "format"),
     ],
     ids=["nothing", "no JSON", "a list", "a key twice", "too large", "too deep"],
 )
 def test_what_is_no_sheet_is_refused(raw: bytes, reason: str) -> None:
     with pytest.raises(BundleError) as refused:
-        portable.verify_file(raw)
+        read(raw)
     assert refused.value.reason == reason
 
 
 def test_a_stamp_that_breaks_a_rule_proves_nothing() -> None:
     """Bob posts, claims, accepts and stamps his own work with two of his own keys: `stamp.self`."""
-    ledger = memory_ledger(found(ALICE))
+    ledger = home(ALICE)
     earn(ledger, BOB, BOB)
     assert [ignored.rule for ignored in ledger.index.ignored()] == ["stamp.self"]
     assert portable.gather(ledger, BOB.actor).credentials == []

@@ -7,12 +7,12 @@ import msgspec
 from beads import fields, ids
 from beads.op import Op
 from beads.rules import Context, Entity, Live, OpType, Phase, first_problem, one_line
+from wanted import check
 from wanted.item import Item, Terms
 
 EFFORTS = ("trivial", "small", "medium", "large", "epic")
 MAX_LIST = 16
 MAX_WINNERS = 100
-CHECK_LENGTH = 500
 
 
 class Post(Terms, frozen=True, kw_only=True):
@@ -46,9 +46,8 @@ def terms_problem(terms: Terms) -> str | None:
         (all(map(ids.is_name, terms.dimensions)), "dimensions must be names"),
         (1 <= terms.winners <= MAX_WINNERS, f"winners goes from 1 to {MAX_WINNERS}"),
         (len(terms.checks) <= MAX_LIST, "too many checks"),
-        (all(one_line(check, CHECK_LENGTH) for check in terms.checks), "a check must be one line"),
         (terms.deadline is None or terms.deadline > 0, "deadline"),
-    )
+    ) or next(filter(None, map(check.problem, terms.checks)), None)
 
 
 def problem(payload: Post) -> str | None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from beads.governance import Governance
 from beads.op import Place
 from beads.rules import Context, Live, OpType, Phase
@@ -28,7 +30,7 @@ def facts_at(place: Place, stamp: Stamp) -> StampFacts:
         actor_did=did_of(place.actor), time_ms=place.hlc.ms, subject_scid=stamp.subject,
         subject_did=did_of(stamp.subject), item=stamp.item, submission=stamp.submission, accept=stamp.accept,
         title=stamp.title, dims=stamp.dims, confidence=stamp.confidence, severity=stamp.severity,
-        skills=stamp.skills, body_hash=place.body,
+        skills=stamp.skills, body_hash=place.body, checks=stamp.checks,
     )  # fmt: skip
 
 
@@ -85,11 +87,12 @@ def is_validator(governance: Governance, live: Live, charter: str | None, judge:
 
 
 def _kept(live: Live, stamp: Stamp) -> dict[str, Any]:
+    checked = {"checks": msgspec.to_builtins(stamp.checks)} if stamp.checks else {}
     return {
         "op": live.op.id, "author": live.actor, "subject": stamp.subject, "submission": stamp.submission,
         "accept": stamp.accept, "title": stamp.title, "dims": [list(dim) for dim in stamp.dims],
         "confidence": stamp.confidence, "severity": stamp.severity, "skills": list(stamp.skills),
-        "hlc": list(live.op.hlc),
+        "hlc": list(live.op.hlc), **checked,
     }  # fmt: skip
 
 

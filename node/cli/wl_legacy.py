@@ -1,0 +1,103 @@
+"""wl import, wl legacy: what the reference's commons said, brought along and told for what it is."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from node import legacy, wiring
+from node.cli.common import Output, commons_option, offline_option, table, verb
+from node.cli.wl_work import in_step
+from node.home import Home, locate
+from node.legacy import Shown
+from node.sheets.words import counted
+from node.terminal import visible
+from wanted.legacy import UNSIGNED, WEIGHT, LegacyStamp
+from wanted.ops.legacy import CLIENTS
+
+SHOWN = 10
+_CALLED = {"wanted": "item"}
+
+
+@verb(name="import")
+@click.argument("dump", type=click.Path(path_type=Path, exists=True))
+@click.option("--from", "source", help="What that commons was called; by default as the dump or its file is.")
+@click.option("--client", type=click.Choice(CLIENTS), help="Whose tables they are; by default told by their columns.")
+@click.option("--offer", is_flag=True, help="Offer the items that were open there anew, as mine.")
+@click.option("--dry-run", is_flag=True, help="Say what would be brought in, and write nothing.")
+@commons_option
+@offline_option
+def import_(
+    output: Output, dump: Path, source: str | None, client: str | None, offer: bool, dry_run: bool,
+    commons: str | None, offline: bool,
+) -> None:  # fmt: skip
+    """Bring a commons of the reference along: a folder of tables (CSV, JSON), a .json or a .sql file.
+
+    Ids stay, e-mail addresses do not. Nobody signed any of it, so its stamps are shown and weigh nothing.
+    """
+    read, name = legacy.read(dump, client)
+    chosen = source or name or dump.stem
+    left_out = [f"  left out: {visible(each)}" for each in read.left_out]
+    shown = left_out[:SHOWN] + ([f"  and {len(left_out) - SHOWN} more"] if len(left_out) > SHOWN else [])
+    if dry_run:
+        counts = _counts([record.kind for record in read.records])
+        said = [f"Would bring from {chosen}: {_listed(counts)}.", *shown]
+        output.result({"source": chosen, "would_write": counts, "left_out": list(read.left_out)}, said)
+        return
+    with in_step(output, commons, offline) as ours:
+        done = legacy.bring(ours, chosen, read.records, offer=offer)
+        lines = [f"Brought from {chosen}: {_listed(done.written)}; {UNSIGNED}."]
+        lines += [f"  {done.known} stood here already"] if done.known else []
+        lines += [f"  {counted(len(done.offered), 'open item')} offered anew"] if offer else []
+        output.result(
+            {"source": chosen, "written": done.written, "known": done.known, "offered": list(done.offered),
+             "left_out": list(read.left_out)},
+            [*lines, *shown],
+            ["wl legacy", *(["wl browse"] if done.offered else ["wl import DUMP --offer"])],
+        )  # fmt: skip
+
+
+@verb(name="legacy")
+@click.argument("handle", required=False)
+@commons_option
+def legacy_(output: Output, handle: str | None, commons: str | None) -> None:
+    """List what was brought along from the reference, or the stamps that somebody had there."""
+    home = Home(locate())
+    index = wiring.open_index(home, home.choose(commons))
+    if handle is None:
+        found = legacy.sources(index)
+        rows = [(source, kind, str(count)) for source, kind, count in found]
+        output.result(
+            {"rows": [{"source": source, "kind": kind, "count": count} for source, kind, count in found]},
+            table(rows, 0) or ["Nothing was brought along."], ["wl legacy HANDLE"] if found else ["wl import DUMP"],
+        )  # fmt: skip
+        return
+    stamps = legacy.stamps_of(index, handle)
+    said = f"{visible(handle)} had {counted(len(stamps), 'stamp')} there, {UNSIGNED}: they weigh nothing."
+    lines = [
+        (each.stamp.created[:10], each.source, visible(each.stamp.author), _scores(each.stamp), each.stamp.id)
+        for each in stamps
+    ]
+    output.result(
+        {"handle": handle, "signed": False, "weight": WEIGHT,
+         "stamps": [_json(each) for each in stamps]},
+        [said, *table(lines, 3)],
+    )  # fmt: skip
+
+
+def _json(each: Shown) -> dict[str, Any]:
+    where = {"source": each.source, "importer": each.importer, "op": each.op}
+    return {**where, **each.stamp._asdict(), "dims": dict(each.stamp.dims)}
+
+
+def _scores(one: LegacyStamp) -> str:
+    scores = ", ".join(f"{visible(name)} {score:g}/5" for name, score in one.dims) or "no score"
+    return f"{scores}, a warning" if one.warning else f"{scores}, {one.severity or 'no severity'}"
+
+
+def _counts(kinds: list[str]) -> dict[str, int]:
+    return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(counted(count, _CALLED.get(kind, kind)) for kind, count in counts.items()) or "nothing new"

@@ -1,0 +1,101 @@
+"""wl link: accounts elsewhere, and actors, that are mine too."""
+
+import json
+from pathlib import Path
+
+import click
+
+from node import accounts
+from node.cli.common import Output, Verbs, commons_option, offline_option, verb
+from node.cli.wl_work import in_step
+from node.commons import Commons
+from node.errors import BAD_DATA, NotProven
+from node.home import Home, locate
+from stamps import account as proofs
+from stamps.account import FILE
+
+
+@verb()
+@click.argument("account")
+@click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True, help="The file of the proof.")
+@commons_option
+@offline_option
+def add(output: Output, account: str, out: Path, commons: str | None, offline: bool) -> None:
+    """Say that an account elsewhere is mine: github.com/ann, gitlab.com/ann, codeberg.org/ann, or my domain.
+
+    The first time it writes a signed file. Put that where it tells you to, and run it again.
+    """
+    with in_step(output, commons, offline) as ours:
+        chosen = proofs.normal(account)
+        reach = ours.home.config.suggested
+        missing = accounts.why_not(chosen, ours.author.key_log, reach)
+        if not missing:
+            ours.link([*accounts.said(ours, ours.me), chosen])
+            said = f"Proven and said: {chosen} is yours."
+            output.result({"account": chosen, "proven": True}, said, ["wl link check"])
+            return
+        if out.exists():
+            raise NotProven(missing, f"Put {out} there, or remove it for a new one.")
+        out.write_text(json.dumps(accounts.proof(ours, chosen), indent=1) + "\n")
+        where = proofs.place(chosen)
+        output.result(
+            {"account": chosen, "proven": False, "file": str(out), "place": where},
+            [f"Wrote {out}. Put it at", f"  {where}", "and run this again."],
+            [f"wl link add {account}"],
+        )
+
+
+@verb()
+@click.argument("actor", default="me")
+@commons_option
+def check(output: Output, actor: str, commons: str | None) -> None:
+    """Look whether the accounts that an actor names are proven; 7 if one is not."""
+    home = Home(locate())
+    with Commons(home, home.choose(commons)) as ours:
+        chosen = ours.find_actor(actor)
+        key_log = home.key_log() if chosen == ours.me else ours.ledger.key_log(chosen)
+        named = accounts.said(ours, chosen)
+        found = {each: accounts.why_not(each, key_log, home.config.suggested) for each in named} if key_log else {}
+    lines = [f"{'no    ' if why else 'proven'}  {each}{f': {why}' if why else ''}" for each, why in found.items()]
+    output.result(
+        {"actor": chosen,
+         "accounts": [{"account": each, "proven": not why, "why": why} for each, why in found.items()]},
+        lines or ["No accounts elsewhere are named."],
+        ["wl link add github.com/NAME"] if not found and chosen == ours.me else (),
+    )  # fmt: skip
+    if any(found.values()):
+        raise click.exceptions.Exit(BAD_DATA)
+
+
+@verb()
+@click.argument("account")
+@commons_option
+@offline_option
+def remove(output: Output, account: str, commons: str | None, offline: bool) -> None:
+    """Say no longer that an account is mine."""
+    with in_step(output, commons, offline) as ours:
+        chosen = proofs.normal(account)
+        ours.link([each for each in accounts.said(ours, ours.me) if each != chosen])
+        output.result({"account": chosen}, f"{chosen} is not named any more.")
+
+
+@verb()
+@click.argument("actor")
+@commons_option
+@offline_option
+def owner(output: Output, actor: str, commons: str | None, offline: bool) -> None:
+    """Say that another actor is mine, too; it counts, for ever, once that one has said the same of me.
+
+    Actors of one owner are one judge: they stamp each other nothing, and their stamps on a piece of work are one.
+    """
+    with in_step(output, commons, offline) as ours:
+        chosen = ours.same_owner(actor)
+        both = ours.index.context.governance.same(ours.me, chosen)
+        name = ours.handles().get(chosen, chosen[:12])
+        said = f"You and {name} are of one owner." if both else f"Said. It counts once {name} has said it of you."
+        output.result({"actor": chosen, "mutual": both}, said)
+
+
+link = Verbs(
+    "link", "Accounts elsewhere, and actors, that are mine too: add, check, remove, owner.", add, check, remove, owner
+)

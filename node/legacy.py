@@ -1,0 +1,174 @@
+"""Bringing the reference's commons along: its rows as they were, unsigned, and its open items offered anew. ⚡"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from beads.errors import NotFound
+from beads.index import Index
+from beads.ledger import Draft
+from node.commons import TITLE_LENGTH, Commons
+from node.errors import Usage
+from stamps.stamp import MAX_SKILL, MAX_SKILLS
+from wanted import dump, legacy
+from wanted.dump import Read, Record, Tables
+from wanted.item import Terms
+from wanted.legacy import LegacyStamp
+from wanted.ops.legacy import entity_of
+from wanted.ops.post import EFFORTS
+
+LARGEST = 256 << 20
+BATCH = 500
+
+
+class Brought(NamedTuple):
+    """What came of bringing a dump in.
+
+    Attributes:
+        written: How many rows, by kind.
+        known: How many stood here already, just so.
+        offered: Op ids of items that were offered anew.
+    """
+
+    written: dict[str, int]
+    known: int
+    offered: tuple[str, ...]
+
+
+def read(path: Path, client: str | None) -> tuple[Read, str]:
+    """Read a dump; return its rows and what its commons is called, "" where it does not say.
+
+    Raises:
+        BundleError: It is no dump.
+        Usage: It is too large, or there are no rows in it.
+    """
+    tables = _tables(path)
+    name = next((row.get("value", "") for row in tables.get("_meta", ()) if row.get("key") == "wasteland_name"), "")
+    found = dump.records({table: rows for table, rows in tables.items() if table != "_meta"}, client)
+    if not found.records:
+        raise Usage("there is nothing in it that could be brought in", "Tables: rigs, wanted, completions, stamps.")
+    return found, name
+
+
+def bring(ours: Commons, source: str, records: Sequence[Record], *, offer: bool) -> Brought:
+    """Write what is new, and offer open items anew if asked; both do nothing twice."""
+    written: dict[str, int] = {}
+    fresh = [record for record in records if not _stands(ours, source, record)]
+    for at in range(0, len(fresh), BATCH):
+        batch = fresh[at : at + BATCH]
+        _write(ours, [_draft(source, record) for record in batch])
+        for record in batch:
+            written[record.kind] = written.get(record.kind, 0) + 1
+    return Brought(written, len(records) - len(fresh), _offered(ours, source, records) if offer else ())
+
+
+def _write(ours: Commons, drafts: Sequence[Draft]) -> None:
+    ours.write(lambda _: drafts)
+
+
+class Shown(NamedTuple):
+    """A stamp of the reference: where it was given, and which operation of whom brought it here."""
+
+    source: str
+    importer: str
+    op: str
+    stamp: LegacyStamp
+
+
+def stamps_of(index: Index, handle: str, source: str | None = None) -> list[Shown]:
+    """Return the stamps that somebody had in the reference; of several importers the first."""
+    sql = """SELECT source, importer, op, row, client, fields FROM legacy WHERE kind = 'stamp' AND subject = :handle
+             AND source = coalesce(:source, source) GROUP BY entity HAVING importer = min(importer)
+             ORDER BY source, row"""
+    rows = index.database.query(sql, {"handle": handle, "source": source})
+    return [
+        Shown(where, importer, op, legacy.stamp(row, client, dict(json.loads(fields))))
+        for where, importer, op, row, client, fields in rows
+    ]
+
+
+def sources(index: Index) -> list[tuple[str, str, int]]:
+    """Return source, kind and how many rows of it were brought."""
+    sql = "SELECT source, kind, count(DISTINCT entity) FROM legacy GROUP BY source, kind ORDER BY source, kind"
+    return [(str(source), str(kind), int(count)) for source, kind, count in index.database.query(sql)]
+
+
+def _tables(path: Path) -> Tables:
+    if path.is_dir():
+        files = [each for each in sorted(path.iterdir()) if each.suffix in (".csv", ".json")]
+        return {each.stem: _table(each) for each in files}
+    text = _text(path)
+    return dump.from_sql(text) if path.suffix == ".sql" else dump.from_json(text)
+
+
+def _table(path: Path) -> Sequence[dump.Row]:
+    text = _text(path)
+    # Not as lines: a value may hold some, and the reader of CSV puts them together again.
+    return dump.table_from_csv(text.splitlines(keepends=True)) if path.suffix == ".csv" else dump.table_from_json(text)
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise NotFound(f"there is no {path}", "A folder of tables, a .json or a .sql file.")
+    if path.stat().st_size > LARGEST:
+        raise Usage(f"{path} is larger than {LARGEST >> 20} MiB", "Write it out as a folder of tables.")
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _draft(source: str, record: Record) -> Draft:
+    payload = {
+        "source": source, "kind": record.kind, "id": record.id, "client": record.client,
+        "fields": [list(pair) for pair in record.fields], "prose": sorted(record.texts),
+    }  # fmt: skip
+    return Draft("legacy", payload, record.texts)
+
+
+def _stands(ours: Commons, source: str, record: Record) -> bool:
+    """Say whether I have brought that row before, just so; words that were erased since stay erased."""
+    state = ours.index.state("legacy", entity_of(source, record.kind, record.id))
+    for actor, op, client, fields, prose in state["said"] if state else ():
+        same = client == record.client and [tuple(pair) for pair in fields] == list(record.fields)
+        if actor == ours.me and same and prose == sorted(record.texts):
+            words = {name: text for name, text in ours.index.prose(op).items() if name in record.texts}
+            return not words or words == dict(record.texts)
+    return False
+
+
+# -- items -------------------------------------------------------------------------------------------------------------
+
+
+def _offered(ours: Commons, source: str, records: Sequence[Record]) -> tuple[str, ...]:
+    wanted = [each for each in records if each.kind == "wanted" and dict(each.fields).get("status", "open") == "open"]
+    made: list[str] = []
+    for record in wanted:
+        origin = f"external:{source}:{record.id}"
+        there = ours.index.database.query("SELECT 1 FROM links WHERE target = :origin LIMIT 1", {"origin": origin})
+        if not there:
+            title = " ".join(record.texts.get("title", record.id).split())[:TITLE_LENGTH]
+            made.append(ours.adopt(title, record.texts.get("description", ""), _terms(record), origin).id)
+    return tuple(made)
+
+
+def _terms(record: Record) -> Terms:
+    values = dict(record.fields)
+    effort, priority = values.get("effort_level", ""), values.get("priority", "")
+    project = values.get("project", "")
+    return Terms(
+        project=project if 0 < len(project) <= 80 and project.isprintable() else None,
+        effort=effort if effort in EFFORTS else "medium",
+        priority=int(priority) if priority in ("0", "1", "2", "3", "4") else 2,
+        skills=_skills(values.get("tags", "")), dimensions=(), winners=1, competition=False, checks=(), deadline=None,
+    )  # fmt: skip
+
+
+def _skills(tags: str) -> tuple[str, ...]:
+    """Read tags: a JSON array, or words between commas."""
+    try:
+        listed = msgspec.json.decode(tags, type=list[str])
+    except msgspec.DecodeError:
+        listed = tags.split(",")
+    fits = {tag.strip() for tag in listed if 0 < len(tag.strip()) <= MAX_SKILL and tag.strip().isprintable()}
+    return tuple(sorted(fits)[:MAX_SKILLS])

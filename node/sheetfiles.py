@@ -1,0 +1,181 @@
+"""Sheets in files: mine written out, and those that I keep, so that what was earned elsewhere is shown here. ⚡
+
+A sheet that is kept stays what its holder signed, byte for byte, under `HOME/sheets/<SCID>/`. Each look at it verifies
+it anew, so nothing is believed because it lies here. It is this home's alone: no peer is told of it, and what its
+stamps are worth is not counted from it, because nothing says what was taken back since.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from beads.errors import NotFound
+from beads.files import write_file
+from node import wiring
+from node.commons import Commons
+from node.errors import Usage
+from node.home import Home
+from stamps.errors import StampsError
+from stamps.sheet import EarnedStamp
+from wanted import choosing, portable, verify
+from wanted.errors import WantedError
+from wanted.verifying import VerifiedSheet, verify_file
+
+FOLDER = "sheets"
+_DIGITS = 32
+
+
+class Choice(NamedTuple):
+    """What of my stamps is shown; see `wanted.choosing`.
+
+    Attributes:
+        words: Show what was said with them, too.
+    """
+
+    only: Sequence[str] = ()
+    without: Sequence[str] = ()
+    words: bool = False
+
+
+class Written(NamedTuple):
+    """A sheet for a file.
+
+    Attributes:
+        shown: How many stamps it shows.
+        held: How many I could show.
+        taken_back: How many were taken back; those cannot be shown.
+    """
+
+    raw: bytes
+    shown: int
+    held: int
+    taken_back: int
+
+
+def export(home: Home, choice: Choice, prepare: Callable[[Commons], None]) -> Written:
+    """Make a sheet of the stamps that I have earned in all commons followed here but the private ones.
+
+    Args:
+        home: Mine.
+        choice: What is shown.
+        prepare: Called with each commons first, to bring it up to date.
+
+    Raises:
+        NotFound: A word of the choice means no stamp of mine.
+        WrongStatus: Nothing would be shown.
+    """
+    author = wiring.author(home)
+    names = {commons: founded.name for commons, founded in home.commons().items() if not founded.private}
+    with ExitStack() as stack:
+        followed = [stack.enter_context(Commons(home, commons, author)) for commons in names]
+        for ours in followed:
+            prepare(ours)
+        earned = [stamp for ours in followed for stamp in ours.earned(author.actor)]
+        held = [stamp for stamp in earned if not stamp.withdrawn]
+        shown = choosing.choose(held, names, choice.only, choice.without)
+        parts = [
+            portable.gather(ours.ledger, author.actor, lambda stamp: stamp.op in shown, words=choice.words)
+            for ours in followed
+        ]
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Written(portable.export(parts, author, created), len(shown), len(held), len(earned) - len(held))
+
+
+# -- those that are kept -------------------------------------------------------------------------------------------
+
+
+class Kept(NamedTuple):
+    """What the files that are kept of one actor prove.
+
+    Attributes:
+        stamps: With the commons and the issuers of their origin.
+        names: Commons → its name, as the files have it.
+    """
+
+    stamps: tuple[EarnedStamp, ...]
+    names: Mapping[str, str]
+
+
+def keep(home: Home, raw: bytes) -> VerifiedSheet:
+    """Verify a sheet and keep it.
+
+    Raises:
+        BundleError: It does not hold.
+        Usage: It is no sheet of a commons.
+    """
+    home.key_log()
+    found = _verified(raw)
+    path = home.path / FOLDER / found.holder / f"{hashlib.sha256(raw).hexdigest()[:_DIGITS]}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, raw)
+    return found
+
+
+def files(home: Home) -> list[Path]:
+    """Return the files of all sheets that are kept."""
+    return sorted((home.path / FOLDER).glob("*/*.json"))
+
+
+def holders(home: Home) -> list[str]:
+    """Return the actors of whom sheets are kept."""
+    return sorted({path.parent.name for path in files(home)})
+
+
+def of(home: Home, actor: str) -> Kept:
+    """Return what the files kept of an actor prove now; one that does not hold proves nothing (`wl doctor` tells)."""
+    found = [sheet for path in files(home) if path.parent.name == actor and (sheet := _readable(path)) is not None]
+    names = {commons: name for sheet in found for commons, name in sheet.commons.items()}
+    return Kept(tuple(stamp for sheet in found for stamp in sheet.stamps), names)
+
+
+def check(path: Path) -> str | None:
+    """Return what is wrong with a sheet that is kept, or None."""
+    try:
+        _read(path)
+    except (WantedError, StampsError, Usage, OSError) as error:
+        return str(error)
+    return None
+
+
+def forget(home: Home, wanted: str) -> int:
+    """Keep the sheets of an actor no longer; return how many there were.
+
+    Args:
+        wanted: A SCID, or how it begins.
+
+    Raises:
+        NotFound: None is kept, or of several such actors.
+    """
+    fits = [holder for holder in holders(home) if holder.startswith(wanted)]
+    if len(fits) != 1:
+        what = "no sheet is kept of" if not fits else "sheets are kept of several actors that go by"
+        raise NotFound(f"{what} {wanted}", "See: wl sheet kept")
+    gone = list((home.path / FOLDER / fits[0]).iterdir())
+    for path in gone:
+        path.unlink()
+    (home.path / FOLDER / fits[0]).rmdir()
+    return len(gone)
+
+
+def _readable(path: Path) -> VerifiedSheet | None:
+    try:
+        return _read(path)
+    except (WantedError, StampsError, Usage, OSError):
+        return None
+
+
+def _read(path: Path) -> VerifiedSheet:
+    found = _verified(verify.read(path))
+    if found.holder != path.parent.name:
+        raise Usage("it lies in the folder of somebody else", "Import it again: wl sheet import")
+    return found
+
+
+def _verified(raw: bytes) -> VerifiedSheet:
+    found = verify_file(raw, wiring.now_ms())
+    if not isinstance(found, VerifiedSheet):
+        raise Usage("it is a credential of another making, which belongs to no sheet", "Look at it: wl sheet verify")
+    return found

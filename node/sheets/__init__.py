@@ -1,0 +1,1 @@
+"""Character sheets: one view of an actor, and the pens that draw it."""

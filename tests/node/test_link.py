@@ -1,0 +1,129 @@
+"""wl link: accounts elsewhere with a proof that others can look up, and actors of one owner."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.errors import BAD_DATA, PEER
+from tests.node.support import Person
+from tests.world import git
+
+
+@contextmanager
+def site(folder: Path, handler: Any = SimpleHTTPRequestHandler) -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), partial(handler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> tuple[Person, Person]:
+    ann, bob = Person(tmp_path / "ann"), Person(tmp_path / "bob")
+    relay = tmp_path / "relay.git"
+    git(relay, "init", "--quiet", "--bare")
+    ann.ok("wl", "create", "Our Commons", "--as", "ann")
+    ann.ok("wl", "peer", "add", str(relay))
+    ann.ok("wl", "sync")
+    bob.ok("wl", "join", str(relay), "--as", "bob")
+    ann.ok("wl", "sync")
+    for each in (ann, bob):
+        (each.home / "config.toml").write_text('[peers]\nallow = ["127.0.0.0/8"]\n')
+    return ann, bob
+
+
+def test_an_account_is_said_once_its_proof_lies_in_its_place(people: tuple[Person, Person], tmp_path: Path) -> None:
+    ann, bob = people
+    folder, file = tmp_path / "site", tmp_path / "proof.json"
+    (folder / ".well-known").mkdir(parents=True)
+    with site(folder) as url:
+        first = ann.ok("wl", "link", "add", url, "--out", str(file))
+        assert f"{url}/.well-known/wasteland.json" in first
+        again = ann.run("wl", "link", "add", url, "--out", str(file))
+        assert again.returncode == BAD_DATA
+        assert "there is no proof at" in again.stderr
+        file.rename(folder / ".well-known" / "wasteland.json")
+        assert "Proven and said" in ann.ok("wl", "link", "add", url, "--out", str(file))
+        bob.ok("wl", "sync")
+        (found,) = bob.ask("wl", "link", "check", "ann")["accounts"]
+        assert (found["account"], found["proven"]) == (url, True)
+        # Whoever takes the file, or the account, over.
+        stolen = bob.run("wl", "link", "add", url, "--out", str(tmp_path / "x"))
+        assert stolen.returncode == 0
+        assert "Wrote" in stolen.stdout
+        (folder / ".well-known" / "wasteland.json").write_text((tmp_path / "x").read_text())
+        lost = bob.run("wl", "link", "check", "ann")
+    assert lost.returncode == BAD_DATA
+    assert "somebody else's" in lost.stdout
+    assert json.loads(ann.ok("wl", "link", "remove", url, "--json"))["account"] == url
+    assert ann.ask("wl", "link", "check")["accounts"] == []
+    # The handle is what it was.
+    assert ann.ask("wl", "link", "check", "ann")["accounts"] == []
+
+
+class Elsewhere(SimpleHTTPRequestHandler):
+    """Sends everybody to another page of the same site."""
+
+    def do_GET(self) -> None:
+        if self.path == "/there.json":
+            super().do_GET()
+            return
+        self.send_response(302)
+        self.send_header("Location", "/there.json")
+        self.end_headers()
+
+
+def test_a_proof_that_lies_elsewhere_is_none(people: tuple[Person, Person], tmp_path: Path) -> None:
+    ann, _ = people
+    file = tmp_path / "there.json"
+    with site(tmp_path, Elsewhere) as url:
+        ann.ok("wl", "link", "add", url, "--out", str(file))
+        done = ann.run("wl", "link", "add", url, "--out", str(file))
+    assert done.returncode == BAD_DATA
+    assert "there is no proof at" in done.stderr
+
+
+def test_a_strangers_account_leads_to_no_private_network(people: tuple[Person, Person], tmp_path: Path) -> None:
+    ann, bob = people
+    folder, file = tmp_path / "site", tmp_path / "proof.json"
+    (folder / ".well-known").mkdir(parents=True)
+    with site(folder) as url:
+        ann.ok("wl", "link", "add", url, "--out", str(file))
+        file.rename(folder / ".well-known" / "wasteland.json")
+        ann.ok("wl", "link", "add", url)
+        bob.ok("wl", "sync")
+        (bob.home / "config.toml").write_text('[peers]\nallow = ["10.9.0.0/16"]\n')
+        done = bob.run("wl", "link", "check", "ann")
+    assert done.returncode == BAD_DATA
+    assert "no public address" in done.stdout
+
+
+def test_what_cannot_be_an_account(people: tuple[Person, Person]) -> None:
+    done = people[0].run("wl", "link", "add", "github.com/ann/repo")
+    assert done.returncode in (BAD_DATA, PEER)
+    assert "github.com/NAME" in done.stderr
+
+
+def test_actors_of_one_owner_are_one_once_both_have_said_it(people: tuple[Person, Person]) -> None:
+    ann, bob = people
+    assert ann.ask("wl", "link", "owner", "bob")["mutual"] is False
+    assert "Said. It counts once" in ann.ok("wl", "link", "owner", "bob")
+    assert bob.ask("wl", "link", "owner", "ann")["mutual"] is True
+    item = str(bob.ask("wl", "post", "Sweep", "--competition")["item"]["id"])
+    ann.ok("wl", "done", item, "--url", "https://example.org/1")
+    bob.ok("wl", "accept", item)
+    done = bob.run("wl", "stamp", item, "--quality", "5")
+    assert bob.ask("wl", "show", item)["item"]["stamps"] == []
+    assert done.returncode != 0
