@@ -56,7 +56,11 @@ def check_url(url: str, base: str = "/") -> str:
     hint = "Use http(s)://host/git/<commons>, ssh://host/path, or a path."
     if not url or url.startswith("-") or _HELPER.match(url) or any(ord(c) < 33 or ord(c) == 127 for c in url):
         raise RemoteError(f"not an address: {url!r}", hint)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise RemoteError(f"not an address: {url!r}", hint) from None
     if parts.scheme in ("http", "https", "ssh"):
         no_path = parts.scheme == "ssh" and not parts.path.strip("/")
         if not parts.hostname or parts.hostname.startswith("-") or parts.password or no_path:

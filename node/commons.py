@@ -1,9 +1,9 @@
 """A commons as its members work with it: every verb, once, for the command line, HTTP and pages alike. ⚡"""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from beads import checkpoints, ids
 from beads.errors import NotFound
@@ -21,6 +21,7 @@ from node.keybox import meet
 from node.peers import Peer
 from stamps.sheet import EarnedStamp
 from wanted import board, earning, policy, view
+from wanted.board import Judgement
 from wanted.errors import NotYours
 from wanted.item import Evidence, Terms
 from wanted.policy import DAY_MS
@@ -31,17 +32,6 @@ QUICK = Patience(connect_s=3.0, total_s=20.0)
 TITLE_LENGTH = 120
 EXPIRY_REMEMBERED_MS = 30 * DAY_MS
 """How long a lease that ran out counts against its holder."""
-
-
-class Judgement(NamedTuple):
-    """What a validator says of a piece of work."""
-
-    title: str
-    dims: Mapping[str, int]
-    confidence: int
-    severity: str
-    skills: Sequence[str]
-    message: str
 
 
 class Commons:
@@ -123,7 +113,10 @@ class Commons:
         """Take a submission as what was asked for, and stamp it if there is a judgement."""
         before = self.item(item)
         if judgement is not None:
-            self._refuse_own(before.submissions[board.choose(before, submission)].actor)
+            chosen = board.choose(before, submission)
+            self._refuse_own(before.submissions[chosen].actor)
+            judged = self._completed(before, chosen, judgement)
+            board.check_judgement(before, chosen, judged, self.index.context.governance.dimensions)
         after = self._on(before.id, lambda it: board.accept(it, self.log, submission))
         if judgement is not None:
             new = {a.submission for a in after.accepted} - {a.submission for a in before.accepted}
@@ -136,15 +129,16 @@ class Commons:
         def make(it: ItemView) -> list[Draft]:
             chosen = _accepted(it, submission)
             self._refuse_own(it.submissions[chosen].actor)
-            return board.stamp(
-                it, chosen, self.author.actor, self.author.signer, title=judgement.title or self._title(it),
-                dims=judgement.dims,
-                confidence=judgement.confidence, severity=judgement.severity, skills=judgement.skills,
-                message=judgement.message, charter=self._charter(), checks=checked.recorded(self.home, chosen),
-                dimensions=self.index.context.governance.dimensions,
-            )  # fmt: skip
+            judged, dimensions = self._completed(it, chosen, judgement), self.index.context.governance.dimensions
+            return board.stamp(it, chosen, self.author.actor, self.author.signer, judged, dimensions)
 
         return self._on(item, make)
+
+    def _completed(self, item: ItemView, submission: str, judgement: Judgement) -> Judgement:
+        """Add to a judgement what this node knows: a title, by which charter I judge, what was run before."""
+        checks = checked.recorded(self.home, submission)
+        title = judgement.title or self._title(item)
+        return judgement._replace(title=title, charter=self._charter(), checks=checks)
 
     def _refuse_own(self, subject: str) -> None:
         """Stop before a stamp that the fold would ignore."""

@@ -1,15 +1,22 @@
 """Brings a commit that somebody handed in to this machine, to be looked at and run. ⚡
 
-Whoever hands work in says where it is, so the address is a stranger's: a public one over HTTP, resolved once and
-pinned, no redirect, no proxy, no credentials. An address that the reviewer gives is used as it stands, with the
-reviewer's own git. Nothing of the commit is executed here: no hook, no filter, no submodule.
+1. Whoever hands work in says where it is, so the address is a stranger's: a public one over HTTP, resolved once and
+   pinned, no redirect, no proxy, no credentials, an environment of its own. An address that the reviewer gives is used
+   as it stands, with the reviewer's own git.
+2. Nothing of the commit is executed here: no hook, no filter, no submodule. What is small as a pack and immense as
+   files is measured before anything walks it; every git has a time, a memory and a size that it may use.
+3. What the work changes is never guessed: what cannot be held against a main line is shown whole.
 """
 
 import os
 import re
+import select
+import shlex
+import signal
 import subprocess
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -18,6 +25,7 @@ from beads.address import Reach, check_url
 from beads.errors import NotFound, RemoteError
 from node import wiring
 from node.errors import NodeError, Usage
+from node.terminal import visible
 
 SECONDS = 600
 PACK_BYTES = 1 << 30
@@ -25,7 +33,14 @@ TREE_BYTES = 1 << 30
 TREE_FILES = 200_000
 PATCH_BYTES = 256 << 10
 COMMITS = 50
+SUBJECT = 120
+COMMIT_BYTES = 1 << 20
+MEMORY_BYTES = 4 << 30
 
+_WATCH_S = 0.2
+_HOST = re.compile("[a-z0-9.-]{1,253}")
+_OWN = ("PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_EXEC_PATH")
+"""What a git that speaks to a stranger is given of this environment: nothing that names a password or a program."""
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _WORK, _BASE = "refs/review/work", "refs/review/base"
 _PORTS = {"http": 80, "https": 443}
@@ -54,6 +69,7 @@ class Difference(NamedTuple):
 
     Attributes:
         base: The commit it is held against; None where it stands alone.
+        note: What is to be known of that, or "".
         commits: The newest first, each as its short id and its subject.
         files: What changes.
         patch: As text, at most `PATCH_BYTES`.
@@ -61,10 +77,23 @@ class Difference(NamedTuple):
     """
 
     base: str | None
+    note: str
     commits: tuple[str, ...]
     files: tuple[Changed, ...]
     patch: str
     cut: bool
+
+
+class Place(NamedTuple):
+    """Where a repository is.
+
+    Attributes:
+        url: Its address, or a path.
+        reach: How far it may lead as a stranger's; None where the reviewer gave it.
+    """
+
+    url: str
+    reach: Reach | None
 
 
 class Work:
@@ -72,10 +101,9 @@ class Work:
 
     Args:
         folder: An empty folder for the repository.
-        url: Where the commit is.
+        place: Where the commit is.
         commit: Its id in full.
-        reach: How far a stranger's address may lead; None where the reviewer gave it.
-        home: Where the work belongs, if that is another repository; a stranger's address.
+        home: The repository whose main line it is held against, if that is another.
 
     Raises:
         RemoteError: It cannot be had from there.
@@ -83,28 +111,31 @@ class Work:
         NodeError: It is too large to be laid out.
     """
 
-    def __init__(
-        self, folder: Path, url: str, commit: str, reach: Reach | None, home: tuple[str, Reach] | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, folder: Path, place: Place, commit: str, home: Place | None) -> None:
         if not _COMMIT.fullmatch(commit):
             raise Usage(f"not the id of a commit: {commit[:80]!r}", "It takes all of its 40 letters.")
         self.commit = commit
         self._folder = folder
         self._quiet = wiring.git_environment()
         self._git("init", "--quiet", "--bare", ".")
-        source = _Source(check_url(url, str(Path.cwd())), reach, folder)
-        self._bring(source)
-        self._fetch(_Source(*home, folder) if home else source, f"+HEAD:{_BASE}")
+        self._bring(_Source(place, folder))
+        main = self._fetch(_Source(home or place, folder), f"+HEAD:{_BASE}")
+        if home is not None and main.returncode != 0:
+            raise RemoteError(f"cannot fetch what the work belongs to: {_last(main.stderr)}", "Give --base.")
         self._measure(commit)
 
     def difference(self) -> Difference:
         """Say what the commit changes."""
-        base = self._base()
+        base, note = self._base()
+        if base is not None:
+            self._measure(base)
         span = (base or self._output("hash-object", "-t", "tree", "/dev/null"), self.commit)
         patch, cut = self._beginning("diff", *_PLAIN, "--find-renames", *span, "--")
         since = (f"^{base}",) if base else ()
-        commits = self._output("log", f"-{COMMITS}", "--no-color", "--format=%h %s", self.commit, *since, "--")
-        return Difference(base, tuple(commits.splitlines()), tuple(self._changed(span)), patch, cut)
+        form = f"--format=%h %<({SUBJECT},trunc)%s"
+        log, _ = self._beginning("log", f"-{COMMITS}", "--no-color", form, self.commit, *since, "--")
+        commits = tuple(line.strip() for line in log.split("\n") if line.strip())
+        return Difference(base, note, commits, tuple(self._changed(span)), patch, cut)
 
     def check_out(self, folder: Path) -> None:
         """Lay the commit out in a new folder, as a repository of its own."""
@@ -132,9 +163,12 @@ class Work:
         return self._run(*words, settings=source.settings, environment=source.environment)
 
     def _measure(self, commit: str) -> None:
-        """Refuse a tree that is small as a pack and immense as files, before anything walks it."""
+        """Refuse a tree that is small as a pack and immense as files, before anything walks it.
+
+        Folders count, too: some hold nothing but folders.
+        """
         count = size = 0
-        with closing(self._entries("ls-tree", "-r", "-l", "-z", "--full-tree", commit)) as entries:
+        with closing(self._entries("ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit)) as entries:
             for entry in entries:
                 length = entry.partition(b"\t")[0].split()[-1]
                 count, size = count + 1, size + (int(length) if length.isdigit() else 0)
@@ -144,14 +178,18 @@ class Work:
 
     # -- comparing -----------------------------------------------------------------------------------------------
 
-    def _base(self) -> str | None:
-        """Find where the work left the main line; what has landed there already is held against its parent."""
-        found = self._run("merge-base", _BASE, self.commit).stdout.strip()
-        if not found or found == self.commit:
-            found = self._run("rev-parse", "--verify", "--quiet", f"{self.commit}^1").stdout.strip()
-        if found:
-            self._measure(found)
-        return found or None
+    def _base(self) -> tuple[str | None, str]:
+        """Find what to hold the work against, and say what is to be known of that."""
+        main = self._output("rev-parse", "--verify", "--quiet", f"{_BASE}^{{commit}}")
+        if not main:
+            return None, "the repository has no main line: all of it is shown"
+        left = self._output("merge-base", _BASE, self.commit)
+        if not left:
+            return main, "it has nothing in common with the main line, and is held against the end of that"
+        if left != self.commit:
+            return left, ""
+        parent = self._output("rev-parse", "--verify", "--quiet", f"{self.commit}^1")
+        return parent or None, "it has landed on the main line; this is its last commit alone"
 
     def _changed(self, span: Sequence[str]) -> Iterator[Changed]:
         with closing(self._entries("diff", *_PLAIN, "--no-renames", "--numstat", "-z", *span, "--")) as entries:
@@ -173,71 +211,124 @@ class Work:
         self, *words: str, cwd: Path | None = None, settings: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> "subprocess.CompletedProcess[str]":  # fmt: skip
-        try:
-            return subprocess.run(
-                _command(words, settings), cwd=cwd or self._folder, env=environment or self._quiet,
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=SECONDS,
-                check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise RemoteError(f"git {words[0]} took more than {SECONDS} s", "Is the repository reachable?") from None
+        """Run git to its end, and watch what it writes."""
+        folder = cwd or self._folder
+        with self._child(words, folder, settings, environment, subprocess.PIPE) as child:
+            until = time.monotonic() + SECONDS
+            while True:
+                try:
+                    out, err = child.communicate(timeout=_WATCH_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    if time.monotonic() > until:
+                        raise RemoteError(f"git {words[0]} took more than {SECONDS} s", "Is it reachable?") from None
+                    if _size(self._folder) > PACK_BYTES:
+                        raise RemoteError(f"the repository is larger than {PACK_BYTES >> 20} MiB") from None
+            text = (out.decode(errors="replace"), err.decode(errors="replace"))
+            return subprocess.CompletedProcess(words, child.returncode, *text)
 
     def _beginning(self, *words: str) -> tuple[str, bool]:
         """Return the beginning of what git prints, and whether there is more."""
-        with self._pipe(words) as child:
-            raw = child.stdout.read(PATCH_BYTES + 1) if child.stdout else b""
-            child.kill()
+        raw = bytearray()
+        with closing(self._chunks(words)) as chunks:
+            for chunk in chunks:
+                raw += chunk
+                if len(raw) > PATCH_BYTES:
+                    break
         return raw[:PATCH_BYTES].decode(errors="replace"), len(raw) > PATCH_BYTES
 
     def _entries(self, *words: str) -> Generator[bytes]:
         """Yield what git prints, split at each zero byte."""
-        with self._pipe(words) as child:
-            try:
-                rest = b""
-                while child.stdout and (chunk := child.stdout.read(1 << 16)):
-                    *whole, rest = (rest + chunk).split(b"\0")
-                    yield from whole
-            finally:
-                child.kill()
+        rest = b""
+        with closing(self._chunks(words)) as chunks:
+            for chunk in chunks:
+                *whole, rest = (rest + chunk).split(b"\0")
+                yield from whole
 
-    def _pipe(self, words: Sequence[str]) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            _command(words), cwd=self._folder, env=self._quiet, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+    def _chunks(self, words: Sequence[str]) -> Generator[bytes]:
+        """Yield what git prints as it comes.
+
+        Raises:
+            NodeError: It took too long, or failed, so that what came is not all there is.
+        """
+        until = time.monotonic() + SECONDS
+        with self._child(words, self._folder, (), None, subprocess.DEVNULL) as child:
+            assert child.stdout is not None
+            fd = child.stdout.fileno()
+            while select.select([fd], [], [], max(0.0, until - time.monotonic()))[0]:
+                chunk = os.read(fd, 1 << 16)
+                if not chunk:
+                    break
+                yield chunk
+            else:
+                raise NodeError(f"git {words[0]} took more than {SECONDS} s", "Reject it, or ask for less.")
+            if child.wait() != 0:
+                raise NodeError(f"git {words[0]} failed, so what the work changes is not known")
+
+    @contextmanager
+    def _child(
+        self, words: Sequence[str], folder: Path, settings: Sequence[str], environment: Mapping[str, str] | None,
+        errors: int,
+    ) -> Iterator["subprocess.Popen[bytes]"]:  # fmt: skip
+        """Start git as the first of a group, and end the group: git has helpers that outlive it."""
+        child = subprocess.Popen(
+            _command(words, settings), cwd=folder, env=environment or self._quiet, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
         )  # fmt: skip
+        with child:
+            try:
+                yield child
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
 
 
 class _Source:
     """How git is to reach a repository."""
 
-    def __init__(self, url: str, reach: Reach | None, nowhere: Path) -> None:
-        self.url = url
+    def __init__(self, place: Place, nowhere: Path) -> None:
+        self.url = check_url(place.url, str(Path.cwd()))
         self.settings: Sequence[str] = ()
-        if reach is None:
+        if place.reach is None:
             self.environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         else:
-            self.settings = (*_STRANGERS, f"http.curloptResolve={_pin(url, reach)}")
-            # No password of mine: curl looks for a .netrc in the home directory.
-            self.environment = wiring.git_environment() | {"HOME": str(nowhere)}
+            self.settings = (*_STRANGERS, f"http.curloptResolve={_pin(self.url, place.reach)}")
+            # Curl looks for a .netrc in the home directory.
+            quiet = {"HOME": str(nowhere), "GIT_ASKPASS": "false", "GIT_CONFIG_GLOBAL": os.devnull}
+            own = {name: os.environ[name] for name in _OWN if name in os.environ}
+            self.environment = own | quiet | {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
 
 
 def _pin(url: str, reach: Reach) -> str:
     """Resolve a stranger's address, once; return the host with its numbers as curl takes them."""
     parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise RemoteError(f"the work is at {url[:200]!r}, which only you can say to open", f"--repo {url[:200]}")
+    host = (parts.hostname or "").lower()
+    # Of a name in another script curl looks up another form than the one that is pinned.
+    if parts.scheme not in _PORTS or not _HOST.fullmatch(host):
+        yours = shlex.quote(visible(url))
+        raise RemoteError(f"the work is at {visible(url)[:200]}, which only you can say to open", f"--repo {yours}")
     port = parts.port or _PORTS[parts.scheme]
     try:
-        numbers = wiring.resolve(parts.hostname, port, reach)
+        numbers = wiring.resolve(host, port, reach)
     except OSError as error:
-        raise RemoteError(f"{parts.hostname} has no address: {error}", "Give --repo if it is elsewhere.") from None
-    return f"{parts.hostname}:{port}:" + ",".join(f"[{each}]" if ":" in each else each for each in numbers)
+        raise RemoteError(f"{host} has no address: {error}", "Give --repo if it is elsewhere.") from None
+    return f"{host}:{port}:" + ",".join(f"[{each}]" if ":" in each else each for each in numbers)
 
 
 def _command(words: Sequence[str], settings: Sequence[str] = ()) -> list[str]:
     given = [word for setting in (*_SETTINGS, *settings) for word in ("-c", setting)]
-    # A pack is one file: whoever sends more than this meets the end of it.
-    return ["/bin/sh", "-c", f'ulimit -f {PACK_BYTES // 512}; exec "$@"', "sh", "git", *given, *words]
+    limits = f"ulimit -f {PACK_BYTES // 512}; ulimit -v {MEMORY_BYTES // 1024}"
+    return ["/bin/sh", "-c", f'{limits}; exec "$@"', "sh", "git", *given, *words]
+
+
+def _size(folder: Path) -> int:
+    """Return how many bytes lie below a folder, as far as they can be seen while somebody writes there."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(place, name).stat().st_size
+    return total
 
 
 def _count(text: str) -> int | None:

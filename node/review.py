@@ -3,21 +3,24 @@
 The commands are the poster's, the code is the submitter's, and both are strangers: without a sandbox nothing runs.
 """
 
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from beads.address import Reach
 from beads.errors import NotFound
 from node import checked, wiring
 from node.commons import Commons
 from node.errors import Usage
-from node.evidence import Difference, Work
-from stamps.stamp import MAX_CHECKS, CheckRun
-from wanted.check import Check
+from node.evidence import Difference, Place, Work
+from stamps.stamp import CheckRun
+from wanted.check import Check, problem, together
 from wanted.view import ItemView
+
+_PREFIX = "wl-review-"
 
 
 class Outcome(NamedTuple):
@@ -25,6 +28,18 @@ class Outcome(NamedTuple):
 
     run: CheckRun
     output: bytes
+
+
+class Home(NamedTuple):
+    """The repository whose main line work is held against.
+
+    Attributes:
+        place: Where it is.
+        by: Who says so: `reviewer`, `poster` or, where nobody else does, the `submitter`.
+    """
+
+    place: Place
+    by: str
 
 
 class Review(NamedTuple):
@@ -35,6 +50,7 @@ class Review(NamedTuple):
         actor: Whose it is.
         repo: Where it was fetched from.
         commit: Its id.
+        home: Where the main line is that it is held against.
         difference: What it changes.
         outcomes: What was run on it, in order.
     """
@@ -43,6 +59,7 @@ class Review(NamedTuple):
     actor: str
     repo: str
     commit: str
+    home: Home
     difference: Difference
     outcomes: tuple[Outcome, ...]
 
@@ -57,12 +74,16 @@ class Wish(NamedTuple):
 
     Attributes:
         repo: Where the work is, whatever its evidence says.
+        base: The repository that it is held against, whatever the poster says.
+        commit: Which commit, where the evidence names several.
         checks: More to be run.
         run: Whether anything is.
         into: A new folder that keeps the checkout, to look around in.
     """
 
     repo: str | None = None
+    base: str | None = None
+    commit: str | None = None
     checks: Sequence[Check] = ()
     run: bool = True
     into: Path | None = None
@@ -85,15 +106,17 @@ def review(ours: Commons, item: ItemView, submission: str | None, wish: Wish, be
     """
     chosen = choose(item, submission)
     commit, repo = _commit_of(item, chosen, wish)
-    checks = [*item.terms.checks, *wish.checks][:MAX_CHECKS] if wish.run else []
+    checks = _checks(item, wish)
     if wish.into is not None and wish.into.exists():
         raise Usage(f"{wish.into} exists already", "Name a folder that does not.")
-    with tempfile.TemporaryDirectory(prefix="wl-review-", ignore_cleanup_errors=True) as name:
-        bare, tree = Path(name, "git"), Path(name, "work")
+    place = Place(repo, None if wish.repo else ours.home.config.suggested)
+    home = _home(ours, item, place, wish)
+    with _folder() as folder:
+        bare, tree = folder / "git", folder / "work"
         bare.mkdir()
         # First whether it may run at all, then the network.
         box = _Box(ours, checks, bare, began)
-        work = Work(bare, repo, commit, _reach(ours, wish), _upstream(ours, item, repo, wish))
+        work = Work(bare, place, commit, home.place if home.place != place else None)
         difference = work.difference()
         if checks or wish.into:
             work.check_out(tree)
@@ -102,7 +125,7 @@ def review(ours: Commons, item: ItemView, submission: str | None, wish: Wish, be
             shutil.move(tree, wish.into)
     if checks:
         checked.keep(ours.home, chosen, [each.run for each in outcomes], [each.output for each in outcomes])
-    return Review(chosen, item.submissions[chosen].actor, repo, commit, difference, outcomes)
+    return Review(chosen, item.submissions[chosen].actor, repo, commit, home, difference, outcomes)
 
 
 def choose(item: ItemView, submission: str | None) -> str:
@@ -140,27 +163,60 @@ class _Box:
         return Outcome(run, ended.output)
 
 
+def _checks(item: ItemView, wish: Wish) -> list[Check]:
+    """Return what is to be run, the reviewer's own first.
+
+    Raises:
+        Usage: A check of the reviewer's cannot be recorded, or there are too many.
+    """
+    for own in wish.checks:
+        wrong = problem(own)
+        if wrong is not None:
+            raise Usage(wrong, "Put what is longer into a script of yours.")
+    checks = [*wish.checks, *item.terms.checks] if wish.run else []
+    wrong = together(checks)
+    if wrong is not None:
+        raise Usage(f"{wrong}, and the item has {len(item.terms.checks)} of its own", "--no-run looks only.")
+    return checks
+
+
 def _commit_of(item: ItemView, submission: str, wish: Wish) -> tuple[str, str]:
     """Return the commit that a submission names, and where it is to be had."""
     evidence = item.submissions[submission].evidence
-    commits = [each for each in evidence if each.get("kind") == "git_commit" and each.get("commit")]
-    if not commits:
-        raise NotFound("the submission names no commit", f"Its evidence: wl show {item.id[:12]}")
-    repo = wish.repo or str(commits[0].get("repo") or "") or _home_of(item) or ""
+    commits = {str(each["commit"]): each for each in evidence if each.get("kind") == "git_commit" and "commit" in each}
+    fits = [commit for commit in commits if commit.startswith(wish.commit or "")]
+    if len(fits) != 1:
+        several = f"the submission names several commits: {', '.join(each[:12] for each in fits)}"
+        what = several if fits else "the submission names no such commit" if commits else "it names no commit"
+        raise NotFound(what, "--commit ID says which." if fits else f"Its evidence: wl show {item.id[:12]}")
+    repo = wish.repo or str(commits[fits[0]].get("repo") or "") or _posters(item) or ""
     if not repo:
         raise NotFound("the submission does not say where its commit is", "Say it yourself: --repo URL or a path")
-    return str(commits[0]["commit"]), repo
+    return fits[0], repo
 
 
-def _home_of(item: ItemView) -> str | None:
+def _posters(item: ItemView) -> str | None:
     """Return the repository that the poster says the work belongs to."""
     return next((check.repo for check in item.terms.checks if check.repo), None)
 
 
-def _reach(ours: Commons, wish: Wish) -> Reach | None:
-    return None if wish.repo else ours.home.config.suggested
+def _home(ours: Commons, item: ItemView, place: Place, wish: Wish) -> Home:
+    """Choose the repository whose main line the work is held against: never the submitter's, where there is another."""
+    if wish.base is not None:
+        return Home(Place(wish.base, None), "reviewer")
+    posters = _posters(item)
+    if posters is not None:
+        # The same address as the reviewer's own is the reviewer's to open.
+        return Home(place if posters == place.url else Place(posters, ours.home.config.suggested), "poster")
+    return Home(place, "reviewer" if wish.repo else "submitter")
 
 
-def _upstream(ours: Commons, item: ItemView, repo: str, wish: Wish) -> tuple[str, Reach] | None:
-    home = _home_of(item)
-    return (home, ours.home.config.suggested) if home and home != repo and not wish.repo else None
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Make a folder for a review, and leave none behind: not this one, and not those of reviews that were killed."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = old.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not Path("/proc", owner).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True) as name:
+        yield Path(name)

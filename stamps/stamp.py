@@ -31,6 +31,7 @@ MAX_SCORE: Final = 5
 MAX_CONFIDENCE: Final = 100
 MAX_CHECKS: Final = 16
 MAX_COMMAND: Final = 500
+MAX_CHECKS_BYTES: Final = 4096
 MAX_EXIT: Final = 255
 
 Hlc: TypeAlias = tuple[int, int]
@@ -227,6 +228,8 @@ def _checks_problem(checks: tuple[CheckRun, ...]) -> str | None:
         return f"There are at most {MAX_CHECKS} checks."
     if not all(0 < len(run.command) <= MAX_COMMAND and is_line(run.command) for run in checks):
         return f"A check's command is one line of 1 to {MAX_COMMAND} characters."
+    if sum(len(run.command.encode()) for run in checks) > MAX_CHECKS_BYTES:
+        return f"The checks' commands have at most {MAX_CHECKS_BYTES} bytes together."
     if not all(_is_commit(run.commit) and _is_operation(run.output) for run in checks):
         return "A check names the commit that it ran on, and the SHA-256 of what it printed."
     if not all(run.seconds >= 0 and (run.exit is None or 0 <= run.exit <= MAX_EXIT) for run in checks):

@@ -21,6 +21,7 @@ from stamps import credential, envelope, jcs
 from stamps.keys import SigningKey
 from tests.world import EPOCH_MS, TERMS, actor, found, git_ledger, seed, write
 from wanted import board, lifecycle
+from wanted.board import Judgement
 from wanted.item import Evidence
 from wanted.ops.stamp import facts_of
 from wanted.ops.table import BOARD
@@ -78,8 +79,8 @@ def tell(folder: Path) -> Story:
 
 def _stamp(ledger: Ledger, item: str, submission: str, author: Author) -> list[Draft]:
     return board.stamp(
-        board.load(ledger, item), submission, author.actor, author.signer, title="Quick and quiet", dims={"quality": 4},
-        confidence=80, severity="leaf", skills=["oil"], message="Thank you.",
+        board.load(ledger, item), submission, author.actor, author.signer,
+        Judgement("Quick and quiet", {"quality": 4}, 80, "leaf", ["oil"], "Thank you."),
     )  # fmt: skip
 
 

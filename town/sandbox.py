@@ -19,15 +19,15 @@ _SETTINGS: Final = (
 )  # fmt: skip
 """Of /etc: what programs need to start, and no name, address or password."""
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-_SOURCE: Final = "/source"
+_SHARED: Final = 64 << 20
 _WORK: Final = "/work"
 _HOME: Final = "/tmp/home"
-# Limits are lowered from inside: the count of processes is then that of the sandbox, not of the whole user. Shells
-# disagree on the letter. The copy is what may be changed, so that the checkout stays as it was for the next command.
+# The count of processes is lowered from inside, where it is that of the sandbox and not of the whole user; shells
+# disagree on the letter. What fails before the word on descriptor 9 is not the command's failure.
 _BEGIN: Final = (
-    'ulimit -c 0; ulimit -f {blocks}; ulimit -d {data}; ulimit -n 4096; ulimit -u {processes} 2>/dev/null || '
-    'ulimit -p {processes}; mkdir -p "$HOME" && cp -a {source}/. {work} && exec /bin/sh -c "$0"'
-)  # fmt: skip
+    '{{ ulimit -u {processes} 2>/dev/null || ulimit -p {processes}; }} && mkdir -p "$HOME" && tar -x -f - <&8 '
+    '&& echo ready >&9 && exec 8>&- 9>&- && exec /bin/sh -c "$0"'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Limits:
     """How much a command may use.
 
     Attributes:
-        disk: Bytes of the copy and what is written beside it; they lie in memory.
+        disk: Bytes of the copy, and again of what is written to /tmp; both lie in memory.
         memory: Bytes of data of one process.
         processes: How many at once.
     """
@@ -48,29 +48,26 @@ class Limits:
 LIMITS: Final = Limits()
 
 
-def command_line(
-    command: str, source: Path, system: Sequence[str], read: Sequence[Path] = (), limits: Limits = LIMITS
-) -> list[str]:
+def command_line(command: str, system: Sequence[str], read: Sequence[Path] = (), limits: Limits = LIMITS) -> list[str]:
     """Return how bubblewrap is to run a command.
 
     Args:
-        command: For a shell, in a copy of `source`.
-        source: A checkout; it is read and never written.
+        command: For a shell, in a folder of its own with the work, which comes as an archive on descriptor 8.
         system: Bubblewrap's arguments for the folders of `SYSTEM`, as they are on this machine.
         read: Further folders that may be read, such as that of a compiler; their `bin` is on the path.
         limits: How much the command may use.
     """
-    begin = _BEGIN.format(
-        blocks=limits.disk // 512, data=limits.memory // 1024, processes=limits.processes, source=_SOURCE, work=_WORK
-    )
+    begin = _BEGIN.format(processes=limits.processes)
     return [
         "--unshare-user", "--disable-userns", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
         "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
         "--uid", "1000", "--gid", "1000", "--hostname", "sandbox",
         "--ro-bind", "/usr", "/usr", *system, *_bound(*(f"/etc/{name}" for name in _SETTINGS)),
         "--proc", "/proc", "--dev", "/dev", "--size", str(limits.disk), "--tmpfs", "/tmp",
-        *_bound(*map(str, read)), "--ro-bind", str(source), _SOURCE,
-        "--size", str(limits.disk), "--tmpfs", _WORK, "--chdir", _WORK,
+        *(word for folder in read for word in ("--ro-bind", str(folder), str(folder))),
+        "--size", str(limits.disk), "--tmpfs", _WORK, "--size", str(_SHARED), "--tmpfs", "/dev/shm",
+        # /proc holds what governs the whole machine; and a folder that nobody sized takes half of its memory.
+        "--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", _WORK,
         "--clearenv", *_environment(read),
         "--", "/bin/sh", "-c", begin, command,
     ]  # fmt: skip

@@ -5,17 +5,18 @@ Give them to `Ledger.write` as `make`, so that what they saw still holds when it
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from beads.errors import Ambiguous, NotFound
 from beads.ledger import Draft, Ledger
 from beads.op import Place
 from stamps import canon, credential
 from stamps import stamp as stamp_rules
 from stamps.errors import StampsError
 from stamps.keys import Signer
-from stamps.stamp import CheckRun
+from stamps.stamp import CheckRun, Stamp
 from wanted import lifecycle, view
 from wanted.errors import BadItem, NotYours, Taken, WrongStatus
 from wanted.item import Evidence, Terms
@@ -36,7 +37,12 @@ def load(ledger: Ledger, item: str) -> ItemView:
         Ambiguous: The prefix fits several.
         BadItem: It is a bead, but no wanted item.
     """
-    state = ledger.index.state("bead", ledger.index.resolve("bead", item))
+    try:
+        state = ledger.index.state("bead", ledger.index.resolve("bead", item))
+    except Ambiguous:
+        raise
+    except NotFound:
+        raise NotFound(f"no item {item} here", "wl browse lists them; wl sync fetches what is new.") from None
     found = view.read(state) if state else None
     if found is None:
         raise BadItem(f"{item} is not a wanted item", "See: wl browse")
@@ -178,16 +184,31 @@ def decided(decision: Decision) -> Draft:
     return Draft(decision.t, payload)
 
 
+class Judgement(NamedTuple):
+    """What a validator says of a piece of work.
+
+    Attributes:
+        charter: The one by which the validator is a delegate, unless that is the genesis.
+        checks: What was run on the work before.
+    """
+
+    title: str
+    dims: Mapping[str, int]
+    confidence: int
+    severity: str
+    skills: Sequence[str]
+    message: str
+    charter: str | None = None
+    checks: Sequence[CheckRun] = ()
+
+
 def stamp(
-    item: ItemView, submission: str, actor: str, signer: Signer, *, title: str, dims: Mapping[str, int],
-    confidence: int, severity: str, skills: Sequence[str], message: str, charter: str | None = None,
-    checks: Sequence[CheckRun] = (), dimensions: Collection[str] | None = None,
+    item: ItemView, submission: str, actor: str, signer: Signer, judged: Judgement,
+    dimensions: Collection[str] | None = None,
 ) -> list[Draft]:  # fmt: skip
     """Judge accepted work; the credential is signed when the operation's place in the log is known.
 
     Args:
-        charter: The one by which the judge is a delegate, unless that is the genesis.
-        checks: What the judge ran on the work.
         dimensions: Those of the commons, if they are to be held to before the fold does.
 
     Raises:
@@ -199,24 +220,43 @@ def stamp(
         raise WrongStatus("only accepted work can be stamped", "Accept it first: wl accept ITEM --stamp …")
     if accepted.actor == actor:
         raise NotYours("nobody stamps their own work", "Stamps are for others to give.")
-    payload = {
-        "subject": accepted.actor, "item": item.id, "submission": submission, "accept": accepted.op,
-        "title": title, "dims": sorted([name, score] for name, score in dims.items()), "confidence": confidence,
-        "severity": severity, "skills": sorted(set(skills)), **({} if charter is None else {"charter": charter}),
-        **({"checks": msgspec.to_builtins(checks)} if checks else {}),
-    }  # fmt: skip
-    try:
-        unsigned = stamp_rules.parse(payload | {"vc": NO_SIGNATURE})
-    except StampsError as error:
-        raise BadItem(str(error), f"A severity is one of {', '.join(stamp_rules.SEVERITIES)}.") from None
-    problem = stamp_rules.problem(unsigned, dims if dimensions is None else dimensions)
-    if problem:
-        raise BadItem(problem)
+    payload = _judged(item, submission, accepted.op, judged)
+    unsigned = _sound(payload, judged.dims if dimensions is None else dimensions)
 
     def complete(place: Place) -> Mapping[str, Any]:
         return {"vc": credential.sign_vc(facts_at(place, unsigned), signer)}
 
-    return [Draft("stamp", payload, {"message": message} if message else {}, complete)]
+    return [Draft("stamp", payload, {"message": judged.message} if judged.message else {}, complete)]
+
+
+def check_judgement(item: ItemView, submission: str, judged: Judgement, dimensions: Collection[str]) -> None:
+    """Find out whether a submission could be stamped so, before it is accepted for that.
+
+    Raises:
+        BadItem: It could not.
+    """
+    _sound(_judged(item, submission, submission, judged), dimensions)
+
+
+def _judged(item: ItemView, submission: str, accept: str, judged: Judgement) -> dict[str, Any]:
+    return {
+        "subject": item.submissions[submission].actor, "item": item.id, "submission": submission, "accept": accept,
+        "title": judged.title, "dims": sorted([name, score] for name, score in judged.dims.items()),
+        "confidence": judged.confidence, "severity": judged.severity, "skills": sorted(set(judged.skills)),
+        **({} if judged.charter is None else {"charter": judged.charter}),
+        **({"checks": msgspec.to_builtins(judged.checks)} if judged.checks else {}),
+    }  # fmt: skip
+
+
+def _sound(payload: Mapping[str, Any], dimensions: Collection[str]) -> Stamp:
+    try:
+        unsigned = stamp_rules.parse({**payload, "vc": NO_SIGNATURE})
+    except StampsError as error:
+        raise BadItem(str(error), f"A severity is one of {', '.join(stamp_rules.SEVERITIES)}.") from None
+    problem = stamp_rules.problem(unsigned, dimensions)
+    if problem:
+        raise BadItem(problem)
+    return unsigned
 
 
 def unstamp(item: ItemView, stamp: str, actor: str, reason: str) -> list[Draft]:

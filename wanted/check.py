@@ -4,10 +4,12 @@ The poster writes it, so whoever has the work cannot change it. It is a stranger
 in a sandbox or not at all (protocol, section 10).
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from beads.rules import first_problem, one_line
-from stamps.stamp import MAX_COMMAND
+from stamps.stamp import MAX_CHECKS, MAX_CHECKS_BYTES, MAX_COMMAND
 
 MAX_REPO = 500
 MAX_TIMEOUT_S = 86_400
@@ -34,4 +36,13 @@ def problem(check: Check) -> str | None:
         (one_line(check.command, MAX_COMMAND), f"a check must be one line of up to {MAX_COMMAND} characters"),
         (check.repo is None or one_line(check.repo, MAX_REPO), "a check's repository must be one line"),
         (0 < check.timeout <= MAX_TIMEOUT_S, f"a check's timeout goes from 1 to {MAX_TIMEOUT_S} seconds"),
+    )
+
+
+def together(checks: Sequence[Check]) -> str | None:
+    """Say why checks that are right one by one are too many: a stamp must be able to name them all."""
+    size = sum(len(text.encode()) for check in checks for text in (check.command, check.repo or ""))
+    return first_problem(
+        (len(checks) <= MAX_CHECKS, f"there are at most {MAX_CHECKS} checks"),
+        (size <= MAX_CHECKS_BYTES, f"checks have at most {MAX_CHECKS_BYTES} bytes together"),
     )

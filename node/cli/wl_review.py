@@ -1,5 +1,7 @@
 """wl review: work that was handed in, looked at and tried before it is judged."""
 
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,20 @@ from wanted.view import ItemView
 
 TAIL_LINES = 20
 FILES = 100
+TERMINATED = 143
+_MAIN = {
+    "reviewer": "by the main line of",
+    "poster": "by the main line of the poster's",
+    "submitter": "by the main line of the submitter's own",
+}
 
 
 @verb()
 @click.argument("item")
 @click.option("--submission", metavar="ID", help="Which one, where several wait.")
 @click.option("--repo", help="Where the commit is, whatever the evidence says: an address or a path.")
+@click.option("--base", help="The repository whose main line it is held against, whatever the item says.")
+@click.option("--commit", metavar="ID", help="Which commit, where the evidence names several.")
 @click.option("--check", "commands", multiple=True, metavar="COMMAND", help="Run this too; repeat for more.")
 @click.option(
     "--timeout", type=click.IntRange(1, MAX_TIMEOUT_S), default=TIMEOUT_S, show_default=True,
@@ -40,18 +50,21 @@ FILES = 100
 @commons_option
 @offline_option
 def review(
-    output: Output, item: str, submission: str | None, repo: str | None, commands: tuple[str, ...], timeout: int,
-    no_run: bool, stat: bool, into: Path | None, commons: str | None, offline: bool,
+    output: Output, item: str, submission: str | None, repo: str | None, base: str | None, commit: str | None,
+    commands: tuple[str, ...], timeout: int, no_run: bool, stat: bool, into: Path | None, commons: str | None,
+    offline: bool,
 ) -> None:  # fmt: skip
     """Look at handed-in work: fetch its commit, show what it changes, run the item's checks in a sandbox.
 
     A check gets a copy of the work, and no network, home directory or secret. What came of it goes into the stamp
     that you give next.
     """
+    # So that a review that is ended from outside leaves neither folders nor processes behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     own = tuple(Check(command=command, repo=None, timeout=timeout) for command in commands)
     with in_step(output, commons, offline) as ours:
         found = ours.item(item)
-        wish = Wish(repo, own, not no_run, into)
+        wish = Wish(repo, base, commit, own, not no_run, into)
         done = reviews.review(ours, found, submission, wish, lambda check: output.note(f"Running: {check.command}"))
         lines = [
             *_head(done, present.name(done.actor, ours.handles())),
@@ -77,7 +90,8 @@ def _head(done: Review, who: str) -> list[str]:
     return [
         f"Submission {ids.short(done.submission)} by {who}",
         f"  commit   {done.commit[:12]} from {visible(done.repo)}",
-        f"  against  {against[:12] if against else 'nothing: it has no parent'}",
+        f"  against  {against[:12] if against else 'nothing'}, {_MAIN[done.home.by]} {visible(done.home.place.url)}",
+        *([f"  note     {done.difference.note}"] if done.difference.note else []),
     ]
 
 
@@ -97,7 +111,7 @@ def _changes(changed: Changed) -> str:
 
 
 def _patch(difference: Difference) -> list[str]:
-    lines = [_coloured(visible(line)) for line in difference.patch.splitlines()]
+    lines = [_coloured(visible(line)) for line in difference.patch.removesuffix("\n").split("\n")]
     return ["", *lines, *(["… and more: --into FOLDER keeps the whole of it."] if difference.cut else [])]
 
 
@@ -113,10 +127,10 @@ def _outcomes(ours: Commons, item: ItemView, done: Review) -> list[str]:
         checks = item.terms.checks
         return ["", "Nothing was run." if checks else "The item asks for no checks; --check COMMAND runs one of yours."]
     lines = ["", "Checks, in a sandbox without network:"]
-    for n, outcome in enumerate(done.outcomes):
+    for outcome in done.outcomes:
         lines += [f"  {_said(outcome):<9} {outcome.run.command}  ({outcome.run.seconds} s)"]
         if not outcome.run.passed:
-            log = checked.log_of(ours.home, done.submission, n)
+            log = checked.log_of(ours.home, done.submission, outcome.run)
             lines += [*(f"            {line}" for line in _tail(outcome.output)), f"            all of it: {log}"]
     return lines
 
@@ -128,7 +142,7 @@ def _said(outcome: Outcome) -> str:
 
 
 def _tail(output: bytes) -> Sequence[str]:
-    return [visible(line) for line in output.decode(errors="replace").splitlines()[-TAIL_LINES:]]
+    return [visible(line) for line in output.decode(errors="replace").strip("\n").split("\n")[-TAIL_LINES:]]
 
 
 def _json(ours: Commons, done: Review) -> dict[str, Any]:
@@ -137,13 +151,14 @@ def _json(ours: Commons, done: Review) -> dict[str, Any]:
         {
             **msgspec.to_builtins(outcome.run),
             "passed": outcome.run.passed,
-            "log": str(checked.log_of(ours.home, done.submission, n)),
+            "log": str(checked.log_of(ours.home, done.submission, outcome.run)),
         }
-        for n, outcome in enumerate(done.outcomes)
+        for outcome in done.outcomes
     ]
     return {
         "submission": done.submission, "actor": done.actor, "repo": done.repo, "commit": done.commit,
-        "base": difference.base, "commits": list(difference.commits),
+        "main_line": {"repo": done.home.place.url, "by": done.home.by}, "base": difference.base,
+        "note": difference.note, "commits": list(difference.commits),
         "files": [each._asdict() for each in difference.files], "patch": difference.patch, "cut": difference.cut,
         "checks": checks,
     }  # fmt: skip

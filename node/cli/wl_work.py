@@ -10,10 +10,11 @@ import click
 from node import present, wiring
 from node.cli.common import Output, commons_option, offline_option, reader_may_leave, verb
 from node.cli.wl_identity import ensure_identity
-from node.commons import Commons, Judgement
+from node.commons import Commons
 from node.errors import Usage
 from node.home import Home, locate
 from stamps.stamp import MAX_SCORE
+from wanted.board import Judgement
 from wanted.check import MAX_TIMEOUT_S, TIMEOUT_S, Check
 from wanted.errors import Taken
 from wanted.item import Evidence, Terms
@@ -75,6 +76,8 @@ def post(
     commands: tuple[str, ...], repo: str | None, check_timeout: int,
 ) -> None:  # fmt: skip
     """Offer work."""
+    if repo is not None and not commands:
+        raise Usage("--repo says where checks run, and there are none", "Add --check COMMAND.")
     checks = tuple(Check(command=command, repo=repo, timeout=check_timeout) for command in commands)
     terms = Terms(
         project=project, effort=effort, priority=priority, skills=tuple(sorted(set(skills))),

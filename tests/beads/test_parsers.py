@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -108,6 +109,18 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
         inner = inner[key]
     inner[path[-1]] = new
     return made
+
+
+@pytest.mark.parametrize("t", sorted(SAMPLES))
+def test_every_member_may_be_anything_at_all(t: str) -> None:
+    """Each place of each sample, each odd value: read, or refused by name."""
+    chain = opened()
+    for path in [(), *places(SAMPLES[t])]:
+        for odd in ODD:
+            payload = changed(SAMPLES[t], path, odd) if path else odd
+            header = chain.header(t, {}) | {"p": payload}
+            with suppress(CanonError, InvalidLine):
+                BOARD.read(op.read_header(canon.encode(header), bytes(64)))
 
 
 @given(st.data())

@@ -12,10 +12,11 @@ from unittest.mock import patch
 
 from beads.ledger import Author
 from node import checked, founding, wiring
-from node.commons import Commons, Judgement
+from node.commons import Commons
 from node.home import Home
 from stamps.stamp import CheckRun
 from tests.world import TERMS, Clock, actor
+from wanted.board import Judgement
 
 DAY = 86_400_000
 NOW = 1_790_000_000_000

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from beads.ledger import Author
 from node import circle, founding, wiring
 from node.circle import Kept
-from node.commons import Commons, Judgement
+from node.commons import Commons
 from node.config import load
 from node.errors import BadConfig
 from node.home import Home
@@ -17,6 +17,7 @@ from node.http.app import build
 from stamps.signals import Taken
 from tests.node.support import Resident
 from tests.world import TERMS, actor
+from wanted.board import Judgement
 
 BOB, CAROL = actor("bob"), actor("carol")
 SCORES = {"quality": 5, "reliability": 4, "creativity": 3}

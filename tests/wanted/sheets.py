@@ -7,6 +7,7 @@ from beads.ledger import Author, Draft, Ledger
 from stamps import dataintegrity
 from tests.world import TERMS, Clock, actor, found, memory_ledger
 from wanted import board, policy, portable, verifying
+from wanted.board import Judgement
 from wanted.verifying import VerifiedSheet
 
 STARTED_MS = 1_600_000_000_000
@@ -30,9 +31,8 @@ def earn(ledger: Ledger, poster: Author, worker: Author, title: str = "Fix the d
     ledger.write(poster, lambda at: board.accept(board.load(at, post.id), poster.log(at.commons), None))
     item = board.load(ledger, post.id)
     stamp = board.stamp(
-        item, item.accepted[0].submission, "", poster.signer, title=title, dims={"quality": quality},
-        confidence=90,
-        severity="leaf", skills=["python"], message="well done",
+        item, item.accepted[0].submission, "", poster.signer,
+        Judgement(title, {"quality": quality}, 90, "leaf", ["python"], "well done"),
     )  # fmt: skip
     ledger.write(poster, lambda _: stamp)
     return post.id

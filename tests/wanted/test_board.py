@@ -9,6 +9,7 @@ from beads.errors import Ambiguous, NotFound
 from beads.ledger import Author, Draft, Ledger
 from tests.world import EPOCH_MS, TERMS, actor, create, found, memory_ledger, write
 from wanted import board, view
+from wanted.board import Judgement
 from wanted.check import Check
 from wanted.errors import BadItem, NotYours, Taken, WantedError, WrongStatus
 from wanted.item import Terms
@@ -145,7 +146,7 @@ def stamp(desk: Desk, **how: Any) -> list[Draft]:
         "title": "Well done", "dims": {"quality": 4}, "confidence": 80, "severity": "leaf", "skills": ["git"],
         "message": "Thank you",
     }  # fmt: skip
-    return board.stamp(desk.item, submission, ALICE.actor, ALICE.signer, **plain | how)
+    return board.stamp(desk.item, submission, ALICE.actor, ALICE.signer, Judgement(**plain | how))
 
 
 @pytest.mark.parametrize(("prepare", "command", "error"), REFUSALS.values(), ids=REFUSALS.keys())

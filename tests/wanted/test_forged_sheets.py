@@ -41,6 +41,7 @@ from tests.wanted.sheets import (
 from tests.world import Chain, second, seed
 from wanted import board, portable, sheetfile, verifying
 from wanted import verify as door
+from wanted.board import Judgement
 from wanted.errors import BundleError
 
 File = dict[str, Any]
@@ -184,8 +185,8 @@ def replaced() -> File:
     file = shown(ledger)
     accepted = board.load(ledger, item)
     again = board.stamp(
-        accepted, accepted.accepted[0].submission, "", ALICE.signer, title="Not so good", dims={"quality": 1},
-        confidence=90, severity="leaf", skills=[], message="",
+        accepted, accepted.accepted[0].submission, "", ALICE.signer,
+        Judgement("Not so good", {"quality": 1}, 90, "leaf", [], ""),
     )  # fmt: skip
     ledger.write(ALICE, lambda _: again)
     file["lines"] += [line for line in said(ledger, "stamp") if line not in file["lines"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,12 +10,16 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
+import tarfile
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, Self
 
+from town.drivers import apart
 from town.drivers.process import signal_group
 from town.errors import SandboxError
 from town.sandbox import LIMITS, SYSTEM, Limits, command_line
@@ -22,6 +27,8 @@ from town.sandbox import LIMITS, SYSTEM, Limits, command_line
 KEPT: Final = 4 << 20
 """Bytes of output that are kept; what comes after is counted in the digest alone."""
 _PROBE_S: Final = 20
+_SHELLS: Final = 10
+
 _INSTALL: Final = "Install bubblewrap 0.8 or newer (apt install bubblewrap). Nothing runs without it."
 
 
@@ -76,7 +83,7 @@ class Sandbox:
         Args:
             command: For a shell.
             source: It is read and stays as it is.
-            timeout: Seconds.
+            timeout: Seconds, those of copying included.
 
         Raises:
             SandboxError: The command was not run.
@@ -84,36 +91,72 @@ class Sandbox:
         program = shutil.which("bwrap")
         if program is None:
             raise SandboxError("bubblewrap is not installed", _INSTALL)
-        told, tell = os.pipe()
-        try:
-            argv = command_line(command, source, _system(), self._read, self._limits)
-            # Whatever it does to the processor, the reviewer's own work goes first.
-            return self._run(["nice", program, "--json-status-fd", str(tell), *argv], tell, told, timeout)
-        finally:
-            os.close(told)
-
-    def _run(self, argv: Sequence[str], tell: int, told: int, timeout: float) -> Ended:
-        began = time.monotonic()
-        try:
-            child = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={},
-                start_new_session=True, pass_fds=(tell,),
-            )  # fmt: skip
-        finally:
-            os.close(tell)
-        with child:
+        with tempfile.TemporaryFile() as work, _Pipe() as status, _Pipe() as ready:
+            _pack(source, work)
+            archive = _above(work.fileno())
+            limits = (str(self._limits.disk), str(self._limits.memory))
+            argv = command_line(command, _system(), self._read, self._limits)
+            launch = [sys.executable, "-I", "-S", apart.__file__, str(archive), str(ready.tell), *limits]
             try:
-                output = _Output(child, began + timeout)
+                return _run(
+                    [*launch, program, "--json-status-fd", str(status.tell), *argv], archive, status, ready, timeout
+                )
             finally:
-                # The first process of the sandbox dies with bubblewrap, and all others with the first.
-                signal_group(child.pid, signal.SIGKILL)
-            child.wait()
-        code = _exit_code(told)
-        if code is None and output.in_time:
-            said = bytes(output.kept).decode(errors="replace").strip()
-            raise SandboxError(said or "bubblewrap ended without a word", _INSTALL)
-        seconds = int(time.monotonic() - began)
-        return Ended(code if output.in_time else None, seconds, bytes(output.kept), output.digest.hexdigest())
+                os.close(archive)
+
+
+def _above(fd: int) -> int:
+    """Return another descriptor of the same, out of the way of those that the sandbox's shell knows."""
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _SHELLS)
+
+
+def _pack(source: Path, work: IO[bytes]) -> None:
+    """Write a folder as an archive: it may lie where the sandbox has no way to."""
+    with tarfile.open(fileobj=work, mode="w:", format=tarfile.PAX_FORMAT) as archive:
+        archive.add(source, ".")
+    work.seek(0)
+
+
+def _run(argv: Sequence[str], work: int, status: _Pipe, ready: _Pipe, timeout: float) -> Ended:
+    began = time.monotonic()
+    child = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={},
+        start_new_session=True, pass_fds=(work, status.tell, ready.tell),
+    )  # fmt: skip
+    with child:
+        try:
+            output = _Output(child, began + timeout)
+        finally:
+            # The first process of the sandbox dies with bubblewrap, and all others with the first.
+            signal_group(child.pid, signal.SIGKILL)
+        child.wait()
+    if not ready.read():
+        said = bytes(output.kept).decode(errors="replace").strip()
+        raise SandboxError(f"the sandbox could not be prepared: {said or 'no word why'}", _INSTALL)
+    seconds = int(time.monotonic() - began)
+    code = _exit_code(status.read()) if output.in_time else None
+    return Ended(code, seconds, bytes(output.kept), output.digest.hexdigest())
+
+
+class _Pipe:
+    """A pipe on which a child tells something; it is read once the child has ended."""
+
+    def __enter__(self) -> Self:
+        self._told, tell = os.pipe()
+        self.tell = _above(tell)
+        os.close(tell)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._told)
+        if self.tell >= 0:
+            os.close(self.tell)
+
+    def read(self) -> bytes:
+        os.close(self.tell)
+        self.tell = -1
+        with os.fdopen(os.dup(self._told), "rb") as stream:
+            return stream.read()
 
 
 class _Output:
@@ -136,10 +179,9 @@ class _Output:
                 return
 
 
-def _exit_code(told: int) -> int | None:
-    """Read bubblewrap's report: it names an exit code only where the command was run."""
-    with os.fdopen(os.dup(told), "rb") as stream:
-        reports = [json.loads(line) for line in stream.read().splitlines() if line]
+def _exit_code(status: bytes) -> int | None:
+    """Read bubblewrap's report; None where it was killed before it could say."""
+    reports = [json.loads(line) for line in status.splitlines() if line]
     return next((int(report["exit-code"]) for report in reports if "exit-code" in report), None)
 
 

@@ -35,6 +35,9 @@ class Answer(msgspec.Struct, frozen=True):
     prose: tuple[str, ...]
 
 
+Opinion = Withdraw | Dispute | Answer
+
+
 def withdraw(item: Item, live: Live, payload: Withdraw, context: Context) -> str | None:
     """Take a stamp of one's own off; what it replaced does not come back."""
     given = item.stamp_by(payload.stamp)
@@ -67,16 +70,15 @@ def answer(item: Item, live: Live, payload: Answer, context: Context) -> str | N
     return None
 
 
-def _problem(payload: Any) -> str | None:
-    named = [payload.item, getattr(payload, "stamp", None) or payload.dispute]
+def _problem(payload: Opinion) -> str | None:
     return first_problem(
-        (all(map(ids.HEX64.fullmatch, named)), "an operation id"),
+        (all(map(ids.HEX64.fullmatch, _names(payload))), "an operation id"),
         (fields.valid_prose(payload.prose), "prose must be sorted names"),
     )
 
 
-def _names(payload: Any) -> tuple[str, ...]:
-    return (payload.item, getattr(payload, "stamp", None) or payload.dispute)
+def _names(payload: Opinion) -> tuple[str, ...]:
+    return (payload.item, payload.dispute if isinstance(payload, Answer) else payload.stamp)
 
 
 def _row(name: str, payload: type[msgspec.Struct], effect: Callable[[Item, Live, Any, Context], str | None]) -> OpType:
