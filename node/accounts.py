@@ -1,10 +1,14 @@
 """Accounts elsewhere: what an actor says of itself in a commons, and whether the proof lies where it must. ⚡"""
 
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from beads.address import Reach
+from beads.address import Reach, why_not_public
 from beads.errors import RemoteError
 from beads.limits import Patience
 from node import wiring
@@ -25,6 +29,27 @@ def proof(ours: Commons, account: str) -> dict[str, Any]:
     return accounts.build(account, ours.author.key_log.first_did, ours.author.signer, created)
 
 
+def check_place(account: str, reach: Reach) -> None:
+    """See to it that an account lies where a proof can be looked up, as far as its address tells.
+
+    Raises:
+        NotProven: It does not, whatever lies there.
+    """
+    hint = "It must be public and https://, save where the configuration's peers.allow lists its network."
+    if account.startswith("http:") and not reach.allowed:
+        raise NotProven(f"{account} is not encrypted, so anybody on the way could have put a proof there", hint)
+    host = urlsplit(account).hostname or ""
+    if not _may_be_public(host, reach):
+        raise NotProven(f"{account} has no public address, so others cannot look there", hint)
+
+
+def _may_be_public(host: str, reach: Reach) -> bool:
+    try:
+        return not why_not_public(str(ip_address(host)), reach.allowed)
+    except ValueError:
+        return bool(reach.allowed) or "." in host
+
+
 def check(account: str, actor: KeyLog, reach: Reach) -> None:
     """Fetch the file of an account, and hold it against an actor.
 
@@ -32,9 +57,8 @@ def check(account: str, actor: KeyLog, reach: Reach) -> None:
         NotProven: It is not there, or does not prove that.
         RemoteError: The place cannot be reached, or may not be.
     """
+    check_place(account, reach)
     where = accounts.place(account)
-    if account.startswith("http:") and not reach.allowed:
-        raise NotProven(f"{account} is not encrypted, so anybody on the way could have put a proof there")
     with wiring.web(where, WAIT, LARGEST, reach) as web:
         response = web.request("GET", where, redirects=0)
         with closing(response), web.translated():
@@ -56,10 +80,33 @@ def why_not(account: str, actor: KeyLog, reach: Reach) -> str:
     return ""
 
 
+def check_file(file: Path, account: str, actor: KeyLog) -> None:
+    """See to it that a file here proves an account of mine, and may be put in its place.
+
+    Raises:
+        NotProven: It proves something else, or nothing.
+    """
+    try:
+        accounts.check(jcs_parse(file.read_bytes()), account, actor)
+    except StampsError as error:
+        raise NotProven(
+            f"{file} does not prove {account}: {error}", "--out FILE writes a proof beside it; or remove it."
+        ) from None
+
+
 def said(ours: Commons, actor: str) -> tuple[str, ...]:
     """Return the accounts that an actor says are its own, in a form that can be proven."""
+    return tuple(link for link in _links(ours, actor) if _is_account(link))
+
+
+def mine_but(ours: Commons, account: str) -> list[str]:
+    """Return what I say is mine elsewhere, accounts or not, without one account."""
+    return [link for link in _links(ours, ours.me) if not accounts.same(link, account)]
+
+
+def _links(ours: Commons, actor: str) -> Sequence[str]:
     state = ours.index.state("actor", actor)
-    return tuple(link for link in (state["links"] if state else ()) if _is_account(link))
+    return state["links"] if state else ()
 
 
 def _is_account(link: str) -> bool:

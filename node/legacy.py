@@ -1,23 +1,29 @@
 """Bringing the reference's commons along: its rows as they were, unsigned, and its open items offered anew. ⚡"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from beads.errors import NotFound
 from beads.index import Index
 from beads.ledger import Draft
+from beads.rules import one_line
 from node.commons import TITLE_LENGTH, Commons
 from node.errors import Usage
+from node.terminal import visible
+from stamps import canon
 from stamps.stamp import MAX_SKILL, MAX_SKILLS
-from wanted import dump, legacy
+from wanted import addresses, dump, dump_sql, legacy
 from wanted.dump import Read, Record, Tables
+from wanted.errors import BundleError
 from wanted.item import Terms
 from wanted.legacy import LegacyStamp
-from wanted.ops.legacy import entity_of
+from wanted.ops.legacy import entity_of, is_source
 from wanted.ops.post import EFFORTS
 
 LARGEST = 256 << 20
@@ -53,6 +59,17 @@ def read(path: Path, client: str | None) -> tuple[Read, str]:
     return found, name
 
 
+def check_source(name: str) -> str:
+    """Return what a commons of the reference was called, if it can be kept.
+
+    Raises:
+        Usage: It cannot, or it would give somebody's address away.
+    """
+    if not is_source(name) or addresses.left_out(name) != name:
+        raise Usage(f"{visible(name[:80])!r} cannot name a commons", "Say what it was called: --from hop/wl-commons.")
+    return name
+
+
 def bring(ours: Commons, source: str, records: Sequence[Record], *, offer: bool) -> Brought:
     """Write what is new, and offer open items anew if asked; both do nothing twice."""
     written: dict[str, int] = {}
@@ -70,24 +87,35 @@ def _write(ours: Commons, drafts: Sequence[Draft]) -> None:
 
 
 class Shown(NamedTuple):
-    """A stamp of the reference: where it was given, and which operation of whom brought it here."""
+    """A stamp of the reference: where it was given, and which operation of whom brought it here.
+
+    Attributes:
+        differing: Importers who say otherwise.
+    """
 
     source: str
     importer: str
     op: str
     stamp: LegacyStamp
+    differing: tuple[str, ...]
 
 
-def stamps_of(index: Index, handle: str, source: str | None = None) -> list[Shown]:
-    """Return the stamps that somebody had in the reference; of several importers the first."""
-    sql = """SELECT source, importer, op, row, client, fields FROM legacy WHERE kind = 'stamp' AND subject = :handle
-             AND source = coalesce(:source, source) GROUP BY entity HAVING importer = min(importer)
-             ORDER BY source, row"""
-    rows = index.database.query(sql, {"handle": handle, "source": source})
-    return [
-        Shown(where, importer, op, legacy.stamp(row, client, dict(json.loads(fields))))
-        for where, importer, op, row, client, fields in rows
-    ]
+def stamps_of(index: Index, handle: str, me: str | None) -> list[Shown]:
+    """Return the stamps that somebody had in the reference; where importers differ I am believed, else the first."""
+    sql = """SELECT l.entity, l.source, l.importer, l.op, l.row, l.client, l.fields
+             FROM legacy l JOIN ops o ON o.id = l.op
+             WHERE l.kind = 'stamp' AND l.entity IN (SELECT entity FROM legacy WHERE subject = :handle)
+             ORDER BY l.source, l.row, l.importer = :me DESC, o.ms, o.counter, l.importer"""
+    rows = index.database.query(sql, {"handle": handle, "me": me or ""})
+    shown = [_shown(said) for _, said in groupby(rows, key=itemgetter(0))]
+    return [each for each in shown if each.stamp.subject == handle]
+
+
+def _shown(said: Iterable[Sequence[Any]]) -> Shown:
+    """Return what the first of those who brought a row says."""
+    (_, source, importer, op, row, client, fields), *others = said
+    differing = tuple(other[2] for other in others if (other[5], other[6]) != (client, fields))
+    return Shown(source, importer, op, legacy.stamp(row, client, dict(json.loads(fields))), differing)
 
 
 def sources(index: Index) -> list[tuple[str, str, int]]:
@@ -101,13 +129,12 @@ def _tables(path: Path) -> Tables:
         files = [each for each in sorted(path.iterdir()) if each.suffix in (".csv", ".json")]
         return {each.stem: _table(each) for each in files}
     text = _text(path)
-    return dump.from_sql(text) if path.suffix == ".sql" else dump.from_json(text)
+    return dump_sql.read(text) if path.suffix == ".sql" else dump.from_json(text)
 
 
 def _table(path: Path) -> Sequence[dump.Row]:
     text = _text(path)
-    # Not as lines: a value may hold some, and the reader of CSV puts them together again.
-    return dump.table_from_csv(text.splitlines(keepends=True)) if path.suffix == ".csv" else dump.table_from_json(text)
+    return dump.table_from_csv(text) if path.suffix == ".csv" else dump.table_from_json(text)
 
 
 def _text(path: Path) -> str:
@@ -115,7 +142,11 @@ def _text(path: Path) -> str:
         raise NotFound(f"there is no {path}", "A folder of tables, a .json or a .sql file.")
     if path.stat().st_size > LARGEST:
         raise Usage(f"{path} is larger than {LARGEST >> 20} MiB", "Write it out as a folder of tables.")
-    return path.read_text(encoding="utf-8-sig")
+    try:
+        # As bytes: whatever ends the lines inside a value stays as it is.
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BundleError("format", f"{path} is not UTF-8", "Write the dump out as UTF-8.") from None
 
 
 def _draft(source: str, record: Record) -> Draft:
@@ -147,9 +178,13 @@ def _offered(ours: Commons, source: str, records: Sequence[Record]) -> tuple[str
         origin = f"external:{source}:{record.id}"
         there = ours.index.database.query("SELECT 1 FROM links WHERE target = :origin LIMIT 1", {"origin": origin})
         if not there:
-            title = " ".join(record.texts.get("title", record.id).split())[:TITLE_LENGTH]
-            made.append(ours.adopt(title, record.texts.get("description", ""), _terms(record), origin).id)
+            made.append(ours.adopt(_title(record), record.texts.get("description", ""), _terms(record), origin).id)
     return tuple(made)
+
+
+def _title(record: Record) -> str:
+    title = " ".join(record.texts.get("title", "").split())[:TITLE_LENGTH]
+    return title if title and canon.is_line(title) else record.id
 
 
 def _terms(record: Record) -> Terms:
@@ -157,7 +192,7 @@ def _terms(record: Record) -> Terms:
     effort, priority = values.get("effort_level", ""), values.get("priority", "")
     project = values.get("project", "")
     return Terms(
-        project=project if 0 < len(project) <= 80 and project.isprintable() else None,
+        project=project if one_line(project, 80) else None,
         effort=effort if effort in EFFORTS else "medium",
         priority=int(priority) if priority in ("0", "1", "2", "3", "4") else 2,
         skills=_skills(values.get("tags", "")), dimensions=(), winners=1, competition=False, checks=(), deadline=None,
@@ -170,5 +205,5 @@ def _skills(tags: str) -> tuple[str, ...]:
         listed = msgspec.json.decode(tags, type=list[str])
     except msgspec.DecodeError:
         listed = tags.split(",")
-    fits = {tag.strip() for tag in listed if 0 < len(tag.strip()) <= MAX_SKILL and tag.strip().isprintable()}
+    fits = {tag.strip() for tag in listed if one_line(tag.strip(), MAX_SKILL)}
     return tuple(sorted(fits)[:MAX_SKILLS])

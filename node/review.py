@@ -15,7 +15,8 @@ from beads.errors import NotFound
 from node import checked, wiring
 from node.commons import Commons
 from node.errors import Usage
-from node.evidence import Difference, Place, Work
+from node.evidence import Difference, Work
+from node.warygit import Place
 from stamps.stamp import CheckRun
 from wanted.check import Check, problem, together
 from wanted.view import ItemView

@@ -20,7 +20,7 @@ FILE: Final = "wasteland.json"
 WELL_KNOWN: Final = f"/.well-known/{FILE}"
 _TERMS: Final = "https://www.w3.org/ns/credentials/undefined-terms/v2"
 _MAX: Final = 150
-_ACCOUNT: Final = re.compile(r"https?://[a-z0-9.-]{1,100}(?::\d{1,5})?(?:/[A-Za-z0-9._-]{1,60})?")
+_ACCOUNT: Final = re.compile(r"https?://[a-z0-9.-]{1,100}(?::\d{1,5})?(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,59})?")
 # The one file of a repository that only its owner decides on. By branch, never by commit: a commit that somebody
 # proposes can be read under the owner's name, too.
 _FORGES: Final = {
@@ -31,28 +31,39 @@ _FORGES: Final = {
 
 
 def normal(account: str) -> str:
-    """Return an account in the one form that is signed: `https://github.com/ann`, or `https://example.org`.
+    """Return an account in the form that is signed: `https://github.com/ann`, or `https://example.org`.
+
+    Capitals in a name stay, since a forge may answer nothing but a redirection where they are missing; see `same`.
 
     Raises:
         CredentialError: It is none that could be proven.
     """
-    text = account if "://" in account else f"https://{account}"
-    parts = urlsplit(text)
-    path = parts.path.rstrip("/")
-    found = f"{parts.scheme}://{parts.netloc.lower().removeprefix('www.')}{path}"
-    host = found.split("/")[2]
-    # The splitting drops line feeds without a word.
-    is_one = (
-        account.isprintable()
-        and len(found) <= _MAX
-        and _ACCOUNT.fullmatch(found)
-        and not parts.query
-        and not parts.fragment
-    )
-    if not is_one or bool(path) != (host in _FORGES):
+    found = _normal(account)
+    if found is None:
         sites = ", ".join(f"{site}/NAME" for site in _FORGES)
         raise CredentialError("account", f"{account[:80]!r} cannot be proven; {sites} can, and a domain of yours")
     return found
+
+
+def same(one: str, other: str) -> bool:
+    """Say whether two accounts in their normal form are one: forges tell no names apart by their capitals."""
+    return one.lower() == other.lower()
+
+
+def _normal(account: str) -> str | None:
+    # The splitting drops line feeds without a word.
+    if not account.isprintable():
+        return None
+    try:
+        parts = urlsplit(account if "://" in account else f"https://{account}")
+        is_port = parts.port != 0
+    except ValueError:
+        return None
+    path = parts.path.rstrip("/")
+    host = parts.netloc.lower().removeprefix("www.")
+    found = f"{parts.scheme}://{host}{path}"
+    fits = len(found) <= _MAX and _ACCOUNT.fullmatch(found) and not parts.query and not parts.fragment
+    return found if fits and is_port and bool(path) == (host in _FORGES) else None
 
 
 def place(account: str) -> str:
@@ -93,7 +104,7 @@ def check(document: Any, account: str, actor: KeyLog) -> None:
     subject = document["credentialSubject"]
     if subject.get("id") != actor.first_did:
         raise CredentialError("subject", "the proof that lies there is somebody else's")
-    if subject.get("account") != account:
+    if not same(str(subject.get("account")), account):
         raise CredentialError("account", "the proof that lies there is for another account")
     if not actor.allows(key.did, "assertionMethod") or key.did in actor.revoked:
         raise CredentialError("key", "the proof is not signed by a key that its actor has now")

@@ -1,17 +1,24 @@
 """Reading a dump of the reference's commons: its tables, whichever way they were written out.
 
-1. One JSON object of arrays (what its server gives out), a folder of CSV or JSON tables, or SQL with `INSERT`s.
+1. One JSON object of arrays (what its server gives out), a folder of CSV or JSON tables, or SQL (`dump_sql`).
 2. Values are text, as every way of writing them can hold; an empty one, NULL or an absent one are the same.
 3. What names a person outside the commons is left out here, before anything else sees it: the columns that hold
-   addresses, and e-mail addresses wherever they stand.
+   addresses, and e-mail addresses wherever they stand (`addresses`).
+4. What comes out of here fits an operation; what cannot be made to fit is told with its row, and stops nothing.
 """
 
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from beads import limits
+from beads.fields import MAX_FIELDS, NAME_LENGTH, TEXT_LENGTH
+from beads.rules import one_line
+from stamps import canon
+from wanted import addresses
 from wanted.errors import BundleError
 from wanted.ops.legacy import SOURCE_LENGTH
 
@@ -23,11 +30,12 @@ _PRIVATE = frozenset(("owner_email", "hop_uri"))
 _TEXTS = frozenset(("title", "description", "evidence", "message"))
 """Columns that hold people's words: they become the body, which can be erased."""
 _GT_COLUMNS = frozenset(("stamp_type", "pilot_cohort", "stamp_index"))
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-_NAME = re.compile("[a-z][a-z0-9_]*")
-_VALUE_LENGTH = 2000
-_TEXT_LENGTH = 64 * 1024
-GONE = "(e-mail address left out)"
+_NAME = re.compile(f"[a-z][a-z0-9_]{{0,{NAME_LENGTH - 1}}}")
+_PROSE_LENGTH = 64 * 1024
+_FIELDS_SIZE = limits.LINE - 2 * 1024
+"""Bytes of the short values; the rest is for what stands around them in the line."""
+_PROSE_SIZE = limits.BODY - 2 * 1024
+"""Bytes of the texts, so that there is room for a salt, and for an id in the place of a title."""
 
 Row = Mapping[str, str]
 Tables = Mapping[str, Sequence[Row]]
@@ -44,10 +52,16 @@ class Record(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What a dump holds, and what of it is left out, each with the reason."""
+    """What a dump holds.
+
+    Attributes:
+        left_out: What of it is left out, each with the reason.
+        called: E-mail address → the pseudonym that stands for it. Whose dump it is may know; nobody is told.
+    """
 
     records: tuple[Record, ...]
     left_out: tuple[str, ...]
+    called: Mapping[str, str]
 
 
 def records(tables: Tables, client: str | None = None) -> Read:
@@ -57,32 +71,74 @@ def records(tables: Tables, client: str | None = None) -> Read:
         tables: Table → rows.
         client: Whose tables they are; None finds out by the columns that only one client has.
     """
+    names = addresses.pseudonyms(_short_values(tables))
     found: dict[tuple[str, str], Record] = {}
     left_out: list[str] = []
     for table, kind in TABLES.items():
-        for number, row in enumerate(tables.get(table, ()), 1):
-            key = row.get(_KEYS.get(kind, "id"), "").strip()
-            if not key or len(key) > SOURCE_LENGTH or not key.isprintable():
-                left_out.append(f"{table}, row {number}: it has no id that could be kept")
-            elif (kind, key) in found:
-                left_out.append(f"{table}, row {number}: {key} is there twice; the first is kept")
-            else:
-                found[kind, key] = _record(kind, key, row, client or _client(row))
+        rows = tables.get(table, ())
+        left_out += [f"{table}, column {name[:NAME_LENGTH]}: no name that could be kept" for name in _odd_names(rows)]
+        for number, row in enumerate(rows, 1):
+            told = _add(found, _record(kind, row, client or _client(row), names))
+            left_out += [f"{table}, row {number}: {told}"] if told else []
     left_out += [f"{name}: not a table that is read" for name in sorted(tables) if tables[name] and name not in TABLES]
-    return Read(tuple(found[each] for each in sorted(found)), tuple(left_out))
+    return Read(tuple(found[each] for each in sorted(found)), tuple(left_out), names)
 
 
-def _record(kind: str, key: str, row: Row, client: str) -> Record:
-    kept = {name: _without_addresses(value) for name, value in row.items() if value and name not in _PRIVATE}
-    texts = {name: value[:_TEXT_LENGTH] for name, value in kept.items() if name in _TEXTS}
-    short = {name: value[:_VALUE_LENGTH] for name, value in kept.items() if name not in texts and _NAME.fullmatch(name)}
-    short.pop(_KEYS.get(kind, "id"), None)
+def _add(found: dict[tuple[str, str], Record], whole: Record) -> str:
+    """Add a record as far as it can be kept; return what cannot."""
+    record = _cut(whole)
+    why = _why_not(record)
+    if why:
+        return why
+    if found.setdefault((record.kind, record.id), record) is not record:
+        return f"{record.id} is there twice; the first is kept"
+    return "" if record == whole else "the ends of its longest values"
+
+
+def _short_values(tables: Tables) -> Iterator[str]:
+    for table in TABLES:
+        for row in tables.get(table, ()):
+            yield from (_sound(value) for name, value in row.items() if name not in _TEXTS and name not in _PRIVATE)
+
+
+def _odd_names(rows: Sequence[Row]) -> list[str]:
+    names = {name for row in rows for name, value in row.items() if value}
+    return sorted(name for name in names if not _NAME.fullmatch(name))
+
+
+def _record(kind: str, row: Row, client: str, names: Mapping[str, str]) -> Record:
+    kept = {name: _sound(value) for name, value in row.items() if value and name not in _PRIVATE}
+    texts = {name: addresses.left_out(value) for name, value in kept.items() if name in _TEXTS}
+    short = {name: value for name, value in kept.items() if name not in texts and _NAME.fullmatch(name)}
+    short = {name: addresses.replaced(value, names) for name, value in short.items()}
+    key = short.pop(_KEYS.get(kind, "id"), "").strip()
     return Record(kind, key, client, tuple(sorted(short.items())), texts)
 
 
-def _without_addresses(value: str) -> str:
-    # A lone surrogate, as JSON can spell one, is no text that could be signed.
-    return _EMAIL.sub(GONE, value.encode(errors="replace").decode())
+def _sound(value: str) -> str:
+    """Return a value as the ledger keeps texts; a lone surrogate, as JSON can spell one, cannot be signed."""
+    return unicodedata.normalize("NFC", value.encode(errors="replace").decode())
+
+
+def _cut(record: Record) -> Record:
+    """Cut what is too long; addresses are out by then, so none is cut in two and kept."""
+    length = _PROSE_LENGTH
+    texts = {name: text[:length] for name, text in record.texts.items()}
+    while sum(len(canon.encode([text])) for text in texts.values()) > _PROSE_SIZE:
+        length //= 2
+        texts = {name: text[:length] for name, text in texts.items()}
+    return record._replace(fields=tuple((name, value[:TEXT_LENGTH]) for name, value in record.fields), texts=texts)
+
+
+def _why_not(record: Record) -> str:
+    """Return what keeps a record from being written; "" where nothing does."""
+    if not one_line(record.id, SOURCE_LENGTH):
+        return "it has no id that could be kept"
+    if len(record.fields) > MAX_FIELDS:
+        return f"it has more than {MAX_FIELDS} short values"
+    if len(canon.encode([list(pair) for pair in record.fields])) > _FIELDS_SIZE:
+        return f"its short values are more than {_FIELDS_SIZE >> 10} KiB"
+    return ""
 
 
 def _client(row: Row) -> str:
@@ -91,6 +147,8 @@ def _client(row: Row) -> str:
 
 # -- ways of writing a table -------------------------------------------------------------------------------------------
 
+_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")
+
 
 def from_json(raw: str) -> Tables:
     """Read an object of arrays, or of objects with an array `rows`.
@@ -98,10 +156,7 @@ def from_json(raw: str) -> Tables:
     Raises:
         BundleError: It is something else.
     """
-    try:
-        whole = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise BundleError("format", f"not JSON: {error}") from None
+    whole = _parsed(raw)
     if not isinstance(whole, dict):
         raise BundleError("format", "not a dump: it should be an object of tables")
     return {str(name): _json_rows(rows) for name, rows in whole.items() if isinstance(rows, list | dict)}
@@ -113,40 +168,27 @@ def table_from_json(raw: str) -> Sequence[Row]:
     Raises:
         BundleError: It is something else.
     """
-    try:
-        return _json_rows(json.loads(raw))
-    except (ValueError, RecursionError) as error:
-        raise BundleError("format", f"not JSON: {error}") from None
+    return _json_rows(_parsed(raw))
 
 
-def table_from_csv(lines: Iterable[str]) -> Sequence[Row]:
-    """Read one table with a line of names.
+def table_from_csv(raw: str) -> Sequence[Row]:
+    """Read one table with a line of names; a form feed, or what else Unicode calls a line's end, ends none.
 
     Raises:
         BundleError: It is no such table.
     """
+    lines = (found.group() for found in _LINE.finditer(raw))
     try:
         return [{name: value or "" for name, value in row.items() if name} for row in csv.DictReader(lines)]
     except csv.Error as error:
         raise BundleError("format", f"not a table: {error}") from None
 
 
-def from_sql(raw: str) -> Tables:
-    """Read the `INSERT`s of a dump in MySQL's dialect; names of columns come from there or from `CREATE TABLE`.
-
-    Raises:
-        BundleError: An `INSERT` does not end, or has other columns than its table.
-    """
-    columns: dict[str, list[str]] = {}
-    tables: dict[str, list[Row]] = {}
-    for statement in _statements(raw):
-        table, names, rows = _insert(statement) or (_created(statement, columns), [], [])
-        for values in rows:
-            named = names or columns.get(table, [])
-            if len(named) != len(values):
-                raise BundleError("format", f"a row of {table} has {len(values)} values for {len(named)} columns")
-            tables.setdefault(table, []).append(dict(zip(named, values, strict=True)))
-    return tables
+def _parsed(raw: str) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BundleError("format", f"not JSON: {error}") from None
 
 
 def _json_rows(rows: Any) -> Sequence[Row]:
@@ -159,86 +201,7 @@ def _json_rows(rows: Any) -> Sequence[Row]:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/|\#[^\n]*)|(?P<text>'(?:[^'\\]|\\.|'')*')|(?P<name>`(?:[^`]|``)*`)
-    |(?P<word>[^\s'`(),;]+)|(?P<mark>[(),;])""",
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "Z": "\x1a"}
-Tokens = list[tuple[str, str]]
-
-
-def _statements(raw: str) -> Iterator[Tokens]:
-    tokens: Tokens = []
-    at = 0
-    while at < len(raw):
-        found = _TOKEN.match(raw, at)
-        if found is None:
-            raise BundleError("format", f"a text that does not end, after {raw[max(0, at - 30) : at]!r}")
-        at = found.end()
-        if found["mark"] == ";":
-            yield tokens
-            tokens = []
-        elif found.lastgroup and found.lastgroup != "space":
-            tokens.append((found.lastgroup, found.group()))
-    yield tokens
-
-
-def _insert(tokens: Tokens) -> tuple[str, list[str], list[list[str]]] | None:
-    """Return table, names of columns and rows of an `INSERT`; None for any other statement."""
-    words = [text.upper() for _, text in tokens[:4]]
-    if words[:1] not in (["INSERT"], ["REPLACE"]) or "INTO" not in words:
-        return None
-    at = words.index("INTO") + 1
-    table = _unquoted(tokens[at][1]) if at < len(tokens) else ""
-    groups = _groups(tokens[at + 1 :])
-    is_named = len(tokens) > at + 1 and tokens[at + 1][1] == "("
-    names = groups.pop(0) if is_named and groups else []
-    return table, names, groups
-
-
-def _groups(tokens: Tokens) -> list[list[str]]:
-    """Return what stands between brackets, value by value."""
-    groups: list[list[str]] = []
-    depth = 0
-    for kind, text in tokens:
-        if text == "(" and kind == "mark":
-            depth += 1
-            if depth == 1:
-                groups.append([])
-        elif text == ")" and kind == "mark":
-            depth -= 1
-        elif depth == 1 and kind != "mark":
-            groups[-1].append(_value(kind, text))
-    return groups
-
-
-def _value(kind: str, text: str) -> str:
-    if kind == "text":
-        inner = text[1:-1].replace("''", "'")
-        return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), inner, flags=re.DOTALL)
-    return "" if text.upper() == "NULL" else _unquoted(text)
-
-
-def _unquoted(text: str) -> str:
-    return text[1:-1].replace("``", "`") if text.startswith("`") else text
-
-
-def _created(tokens: Tokens, columns: dict[str, list[str]]) -> str:
-    """Note the columns of a `CREATE TABLE`."""
-    words = [text.upper() for _, text in tokens[:2]]
-    first = next((n for n, (kind, _) in enumerate(tokens) if kind == "name"), None)
-    if words != ["CREATE", "TABLE"] or first is None:
-        return ""
-    table = _unquoted(tokens[first][1])
-    depth, starts = 0, False
-    for kind, text in tokens[first + 1 :]:
-        if kind == "name" and depth == 1 and starts:
-            columns.setdefault(table, []).append(_unquoted(text))
-        starts = text in ("(", ",") and depth <= 1
-        depth += (text == "(") - (text == ")")
-        starts = starts and depth == 1
-    return table
+    try:
+        return "" if value is None else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise BundleError("format", "a value is nested too deep") from None

@@ -5,6 +5,7 @@ matter, for `gt` it is a warning that keeps a stamp out of the score. Their scal
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -61,19 +62,26 @@ def _dims(valence: str) -> tuple[tuple[str, float], ...]:
         values = json.loads(valence)
     except (ValueError, RecursionError):
         return ()
-    numbers = {
-        str(name): float(value)
-        for name, value in (values.items() if isinstance(values, dict) else ())
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+    listed = values.items() if isinstance(values, dict) else ()
+    read = {str(name): _number(value) for name, value in listed if not isinstance(value, str)}
+    # A name may hold anything that JSON can spell, half a character too.
+    numbers = {name: value for name, value in read.items() if value is not None and name.isprintable()}
     unit = all(0 <= value <= 1 for value in numbers.values()) and any(value % 1 for value in numbers.values())
     scale = MAX_SCORE if unit else 1
     return tuple(sorted((name, min(max(value * scale, 0.0), float(MAX_SCORE))) for name, value in numbers.items()))
 
 
-def _confidence(text: str) -> int:
+def _number(value: object) -> float | None:
+    """Return a finite number as such; None for anything else, in which JSON and texts are rich."""
+    if not isinstance(value, int | float | str) or isinstance(value, bool):
+        return None
     try:
-        share = float(text)
-    except ValueError:
-        return MAX_CONFIDENCE
-    return round(min(max(share, 0.0), 1.0) * MAX_CONFIDENCE)
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _confidence(text: str) -> int:
+    share = _number(text)
+    return MAX_CONFIDENCE if share is None else round(min(max(share, 0.0), 1.0) * MAX_CONFIDENCE)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from beads.errors import NotFound
 from node import accounts
 from node.cli.common import Output, Verbs, commons_option, offline_option, verb
 from node.cli.wl_work import in_step
@@ -28,13 +29,15 @@ def add(output: Output, account: str, out: Path, commons: str | None, offline: b
     with in_step(output, commons, offline) as ours:
         chosen = proofs.normal(account)
         reach = ours.home.config.suggested
+        accounts.check_place(chosen, reach)
         missing = accounts.why_not(chosen, ours.author.key_log, reach)
         if not missing:
-            ours.link([*accounts.said(ours, ours.me), chosen])
+            ours.link([*accounts.mine_but(ours, chosen), chosen])
             said = f"Proven and said: {chosen} is yours."
             output.result({"account": chosen, "proven": True}, said, ["wl link check"])
             return
         if out.exists():
+            accounts.check_file(out, chosen, ours.author.key_log)
             raise NotProven(missing, f"Put {out} there, or remove it for a new one.")
         out.write_text(json.dumps(accounts.proof(ours, chosen), indent=1) + "\n")
         where = proofs.place(chosen)
@@ -75,7 +78,9 @@ def remove(output: Output, account: str, commons: str | None, offline: bool) -> 
     """Say no longer that an account is mine."""
     with in_step(output, commons, offline) as ours:
         chosen = proofs.normal(account)
-        ours.link([each for each in accounts.said(ours, ours.me) if each != chosen])
+        if not any(proofs.same(each, chosen) for each in accounts.said(ours, ours.me)):
+            raise NotFound(f"{chosen} is not named", "See: wl link check")
+        ours.link(accounts.mine_but(ours, chosen))
         output.result({"account": chosen}, f"{chosen} is not named any more.")
 
 

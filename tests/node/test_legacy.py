@@ -8,6 +8,7 @@ import pytest
 
 from node.errors import BAD_DATA, USAGE
 from tests.node.support import Person
+from tests.world import git
 
 DUMP: dict[str, list[dict[str, Any]]] = {
     "rigs": [{"handle": "bob", "display_name": "Bob", "owner_email": "bob@example.org", "trust_level": 1}],
@@ -114,3 +115,78 @@ def test_what_is_no_dump_is_refused(name: str, text: str, code: int, ann: Person
     done = ann.run("wl", "import", str(tmp_path / name))
     assert done.returncode == code
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("source", ["ann@x.org", "ann%40x.org", "a\x1b[2Jb", "x" * 81])
+def test_a_source_that_cannot_be_kept_is_refused_before_anything_is_written(
+    source: str, ann: Person, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({**DUMP, "_meta": [{"key": "wasteland_name", "value": source}]}))
+    done = ann.run("wl", "import", str(path))
+    assert done.returncode == USAGE
+    assert "--from" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_rows_that_are_odd_stop_no_others(ann: Person, tmp_path: Path) -> None:
+    odd = {"nan": {"confidence": "nan"}, "huge": {"valence": '{"quality": 1' + "0" * 400 + "}"},
+           "not": {"valence": '{"quality": NaN}'}, "escape": {"created_at": "\x1b[2J", "author": "\x1b[2J"},
+           "many": {f"c{n}": "v" for n in range(70)}, "long": {f"c{n}": "v" * 2000 for n in range(12)},
+           "texts": {"message": "\u97f3" * 60_000, "title": "\u97f3" * 60_000}}  # fmt: skip
+    items = [
+        {"id": "w-1", "title": " \n"}, {"id": "w-2", "title": "\x1b[2J"}, {"id": "w-3", "title": "\u202e"},
+        {"id": "w-4", "title": "Fix the door"},
+    ]  # fmt: skip
+    stamps = [{**DUMP["stamps"][0], "id": name, "message": "e\u0301", **row} for name, row in odd.items()]
+    (tmp_path / "a.json").write_text(json.dumps({"stamps": stamps, "wanted": items}))
+    done = ann.ask("wl", "import", str(tmp_path / "a.json"), "--offer")
+    assert done["written"] == {"stamp": 5, "wanted": 4}
+    assert ann.ask("wl", "import", str(tmp_path / "a.json"))["written"] == {}
+    assert [each.partition(":")[0] for each in done["left_out"]] == [f"stamps, row {n}" for n in (5, 6, 7)]
+    titles = [ann.ask("wl", "show", item)["item"]["title"] for item in done["offered"]]
+    assert titles == ["w-1", "w-2", "w-3", "Fix the door"]
+    assert "NaN" not in ann.ok("wl", "legacy", "bob", "--json")
+    told = ann.ok("wl", "legacy", "bob")
+    assert "<U+001B>" in told
+    assert "\x1b" not in told
+
+
+def test_who_was_called_by_an_address_is_found_by_what_stands_for_it(ann: Person, tmp_path: Path) -> None:
+    rows = {"rigs": [{"handle": "bob@x.org"}], "stamps": [{**DUMP["stamps"][0], "subject": "bob@x.org"}]}
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    told = ann.ok("wl", "import", str(tmp_path / "a.json"))
+    assert "bob@x.org is called someone-1" in told
+    assert len(ann.ask("wl", "legacy", "someone-1")["stamps"]) == 1
+    assert "wl import DUMP --dry-run" in ann.ok("wl", "legacy", "bob@x.org")
+    assert not [file for file in ann.home.rglob("*") if file.is_file() and b"bob@x.org" in file.read_bytes()]
+
+
+def test_what_ends_no_line_ends_no_row(ann: Person, tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "stamps.csv").write_bytes("id,author,subject\r\ns-1,a\x0cb\u2028c,bob\r\n".encode())
+    done = ann.ask("wl", "import", str(tmp_path / "t"))
+    assert (done["written"], done["left_out"]) == ({"stamp": 1}, [])
+    (tmp_path / "t" / "stamps.csv").write_bytes(b"id,author\ns-1,\xff\n")
+    assert ann.run("wl", "import", str(tmp_path / "t")).returncode == BAD_DATA
+
+
+def test_of_importers_who_differ_i_am_believed_else_the_first(ann: Person, tmp_path: Path) -> None:
+    relay, cat, dan = tmp_path / "relay.git", Person(tmp_path / "cat"), Person(tmp_path / "dan")
+    git(relay, "init", "--quiet", "--bare")
+    ann.ok("wl", "peer", "add", str(relay))
+    ann.ok("wl", "sync")
+    for person, name in ((cat, "cat"), (dan, "dan")):
+        person.ok("wl", "join", str(relay), "--as", name)
+    # Ann brings it first. Cat says that it was about another.
+    for person, subject in ((ann, "bob"), (cat, "eve")):
+        (tmp_path / "a.json").write_text(json.dumps({"stamps": [{**DUMP["stamps"][0], "subject": subject}]}))
+        person.ok("wl", "import", str(tmp_path / "a.json"))
+    for person in (ann, dan):
+        person.ok("wl", "sync")
+    for person, subject, other in ((ann, "bob", "eve"), (dan, "bob", "eve"), (cat, "eve", "bob")):
+        (shown,) = person.ask("wl", "legacy", subject)["stamps"]
+        assert shown["importer"] not in shown["differing"]
+        assert len(shown["differing"]) == 1
+        assert person.ask("wl", "legacy", other)["stamps"] == []
+    assert "as cat ·" in cat.ok("wl", "legacy", "eve")

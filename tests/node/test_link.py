@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from node.errors import BAD_DATA, PEER
+from node.errors import BAD_DATA, NOT_FOUND, PEER
 from tests.node.support import Person
 from tests.world import git
 
@@ -68,6 +68,7 @@ def test_an_account_is_said_once_its_proof_lies_in_its_place(people: tuple[Perso
     assert lost.returncode == BAD_DATA
     assert "somebody else's" in lost.stdout
     assert json.loads(ann.ok("wl", "link", "remove", url, "--json"))["account"] == url
+    assert ann.run("wl", "link", "remove", url).returncode == NOT_FOUND
     assert ann.ask("wl", "link", "check")["accounts"] == []
     # The handle is what it was.
     assert ann.ask("wl", "link", "check", "ann")["accounts"] == []
@@ -110,10 +111,40 @@ def test_a_strangers_account_leads_to_no_private_network(people: tuple[Person, P
     assert "no public address" in done.stdout
 
 
-def test_what_cannot_be_an_account(people: tuple[Person, Person]) -> None:
-    done = people[0].run("wl", "link", "add", "github.com/ann/repo")
+@pytest.mark.parametrize("account", ["github.com/ann/repo", "http://[x"])
+def test_what_cannot_be_an_account(account: str, tmp_path: Path) -> None:
+    ann = Person(tmp_path / "ann")
+    ann.ok("wl", "create", "Our Commons")
+    done = ann.run("wl", "link", "add", account)
     assert done.returncode in (BAD_DATA, PEER)
     assert "github.com/NAME" in done.stderr
+
+
+def test_what_can_never_be_proven_is_said_at_once(tmp_path: Path) -> None:
+    ann, file = Person(tmp_path / "ann"), tmp_path / "proof.json"
+    ann.ok("wl", "create", "Our Commons")
+    for account in ("127.0.0.1:1", "localhost", "http://example.org"):
+        done = ann.run("wl", "link", "add", account, "--out", str(file))
+        assert done.returncode == BAD_DATA
+        assert "peers.allow" in done.stderr
+    assert not file.exists()
+
+
+def test_a_file_that_is_there_is_told_for_what_it_proves(people: tuple[Person, Person], tmp_path: Path) -> None:
+    ann, bob = people
+    file = tmp_path / "proof.json"
+    with site(tmp_path) as one, site(tmp_path) as two:
+        ann.ok("wl", "link", "add", one, "--out", str(file))
+        same = ann.run("wl", "link", "add", one, "--out", str(file))
+        assert f"Put {file} there" in same.stderr
+        for person, account in ((ann, two), (bob, one)):
+            other = person.run("wl", "link", "add", account, "--out", str(file))
+            assert other.returncode == BAD_DATA
+            assert f"{file} does not prove {account}" in other.stderr
+            assert "--out" in other.stderr
+            assert f"Put {file} there" not in other.stderr
+        file.write_text("{")
+        assert "does not prove" in ann.run("wl", "link", "add", one, "--out", str(file)).stderr
 
 
 def test_actors_of_one_owner_are_one_once_both_have_said_it(people: tuple[Person, Person]) -> None:

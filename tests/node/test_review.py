@@ -18,11 +18,13 @@ from typing import Any, ClassVar
 import pytest
 
 from beads.errors import RemoteError
-from node import evidence
+from node import warygit
 from node.cli.wl_review import TERMINATED
 from node.commons import Commons
 from node.errors import BAD_DATA, NOT_FOUND, PEER, REFUSED, USAGE
+from node.evidence import Work
 from node.home import Home
+from node.warygit import Place as Where
 from tests.node.support import DEADLINE, Person, environment
 from tests.world import git
 from wanted.item import Evidence
@@ -315,11 +317,11 @@ def test_a_repository_without_end_is_not_fetched(place: Place, tmp_path: Path, m
     project = Project(tmp_path / "project")
     (project.path / "large").write_bytes(os.urandom(3 << 20))
     commit = project.commit("Large")
-    monkeypatch.setattr(evidence, "PACK_BYTES", 1 << 20)
+    monkeypatch.setattr(warygit, "REPOSITORY_BYTES", 1 << 20)
     folder = tmp_path / "bare"
     folder.mkdir()
     with pytest.raises(RemoteError):
-        evidence.Work(folder, evidence.Place(str(project.path), None), commit, None)
+        Work(folder, Where(str(project.path), None), commit, None)
 
 
 @needs_sandbox

@@ -35,7 +35,8 @@ def test_the_place_follows_from_the_account(said: str, place: str) -> None:
     [
         "", "github.com", "github.com/ann/repo", "example.org/ann", "ftp://example.org", "https://ann@example.org",
         "example.org?x", "example.org#x", "exa mple.org", "github.com/..%2fbob", "https://", "x" * 200,
-        "github.com/a\nb", "gist.github.com/ann/1",
+        "github.com/a\nb", "gist.github.com/ann/1", "http://[x", "https://[::1]x", "github.com/..", "github.com/.",
+        "github.com/-ann", "example.org:99999", "example.org:0", "example.org:x",
     ],
 )  # fmt: skip
 def test_what_cannot_be_proven_is_refused(said: str) -> None:
@@ -50,6 +51,12 @@ def proof(of: Author = ANN, where: str = "https://github.com/ann", **changes: An
 
 def test_a_proof_holds() -> None:
     account.check(proof(), "https://github.com/ann", ANN.key_log)
+
+
+def test_forges_tell_no_names_apart_by_their_capitals() -> None:
+    account.check(proof(where="https://github.com/Ann"), "https://github.com/ann", ANN.key_log)
+    assert account.same("https://github.com/Ann", "https://github.com/ann")
+    assert not account.same("https://github.com/Ann", "https://gitlab.com/ann")
 
 
 def changed(document: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +76,7 @@ NO_PROOFS: dict[str, tuple[Callable[[], Any], str]] = {
     "unsigned": (lambda: {k: v for k, v in proof().items() if k != "proof"}, "proof"),
     "changed": (lambda: changed(proof()), "signature"),
     "another's": (lambda: proof(BOB), "subject"),
+    "for no account": (lambda: proof(where=""), "account"),
     "for another account": (lambda: proof(where="https://github.com/bob"), "account"),
     "in Ann's name by Bob's key": (by_another_key, "key"),
 }

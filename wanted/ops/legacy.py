@@ -21,7 +21,7 @@ class Legacy(msgspec.Struct, frozen=True):
     """Payload.
 
     Attributes:
-        source: Which commons of the reference, as its database is called.
+        source: Which commons of the reference, as its database is called; without an at-sign.
         kind: Of which table the row is.
         id: The row's own.
         client: Whose tables these are: the two clients mean different things by a severity.
@@ -47,11 +47,10 @@ class Brought(msgspec.Struct, frozen=True):
 
 
 class Row:
-    """A row while it is folded: what each importer says of it."""
+    """A row while it is folded: what each importer says of it; which row it is follows from the id alone."""
 
     def __init__(self, entity: str) -> None:
         self.id = entity
-        self.row: tuple[str, str, str] = ("", "", "")
         self.said: dict[str, Brought] = {}
 
     @property
@@ -61,7 +60,7 @@ class Row:
 
     def to_json(self, context: Context) -> dict[str, Any]:
         """Return the state as a `wl-json` object."""
-        source, kind, row = self.row
+        source, kind, row = parts_of(self.id)
         said = [
             [actor, each.op, each.client, [list(pair) for pair in each.fields], list(each.prose)]
             for actor, each in sorted(self.said.items())
@@ -71,7 +70,7 @@ class Row:
 
 def _problem(payload: Legacy) -> str | None:
     return first_problem(
-        (one_line(payload.source, SOURCE_LENGTH), "source must be one line of up to 80 characters"),
+        (is_source(payload.source), "source must be one line of up to 80 characters without @"),
         (payload.kind in KINDS, f"kind must be one of {', '.join(KINDS)}"),
         (one_line(payload.id, SOURCE_LENGTH), "id must be one line of up to 80 characters"),
         (payload.client in CLIENTS, f"client must be one of {', '.join(CLIENTS)}"),
@@ -80,9 +79,21 @@ def _problem(payload: Legacy) -> str | None:
     )
 
 
+def is_source(text: str) -> bool:
+    """Say whether a text can name a commons of the reference; an at-sign parts it from the row in an entity's id."""
+    return one_line(text, SOURCE_LENGTH) and "@" not in text
+
+
 def entity_of(source: str, kind: str, row: str) -> str:
     """Return the id of what is said of a row."""
     return f"{kind}:{row}@{source}"
+
+
+def parts_of(entity: str) -> tuple[str, str, str]:
+    """Return source, kind and row of an id that `entity_of` made."""
+    kind, _, rest = entity.partition(":")
+    row, _, source = rest.rpartition("@")
+    return source, kind, row
 
 
 def _entity(op: Op, actor: str) -> Entity:
@@ -90,7 +101,6 @@ def _entity(op: Op, actor: str) -> Entity:
 
 
 def _apply(state: Row, live: Live, payload: Legacy, context: Context) -> str | None:
-    state.row = (payload.source, payload.kind, payload.id)
     state.said[live.actor] = Brought(live.op.id, payload.client, payload.fields, payload.prose)
     return None
 
