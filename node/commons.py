@@ -89,6 +89,10 @@ class Commons:
         (op,) = self.write(lambda _: board.post(title, description, terms))
         return self.item(op.id)
 
+    def edit(self, item: str, terms: Terms, title: str | None, description: str | None) -> ItemView:
+        """Change an offer that nobody has been granted."""
+        return self._on(item, lambda it: board.edit(it, self.log, terms, title, description))
+
     def adopt(self, title: str, description: str, terms: Terms, origin: str) -> ItemView:
         """Offer anew what another commons offered; a link says where it was."""
         drafts = board.post(title, description, terms)

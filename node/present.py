@@ -39,6 +39,8 @@ def item_json(index: Index, item: ItemView) -> dict[str, Any]:
         "skills": list(item.terms.skills),
         "winners": item.terms.winners,
         "competition": item.terms.competition,
+        "dimensions": list(item.terms.dimensions),
+        "deadline": item.terms.deadline,
         "checks": [msgspec.to_builtins(check) for check in item.terms.checks],
         "submissions": [
             {"id": op, "actor": s.actor, "evidence": list(s.evidence), "accepted": item.accepted_of(op) is not None,
@@ -76,6 +78,8 @@ def item_lines(index: Index, item: ItemView, names: Mapping[str, str]) -> list[s
         lines.append(f"  held by     {name(item.holder.actor, names)} until {day(item.holder.until)}")
     elif item.provisional is not None:
         lines.append(f"  claimed by  {name(item.provisional, names)} (unconfirmed until its home grants it)")
+    if item.terms.deadline is not None:
+        lines.append(f"  until       {day(item.terms.deadline)}")
     if item.terms.skills:
         lines.append(f"  skills      {', '.join(item.terms.skills)}")
     lines += [f"  check       {check.command}" for check in item.terms.checks]

@@ -55,13 +55,34 @@ def post(title: str, description: str, terms: Terms, home: str | None = None) ->
     Raises:
         BadItem: The title or the terms are not sound.
     """
+    prose = _offered(title, terms) | ({"description": description} if description else {})
+    return [Draft("wanted.post", terms_payload(terms) | {"home": home, "prose": sorted(prose)}, prose)]
+
+
+def edit(
+    item: ItemView, log: str, terms: Terms, title: str | None = None, description: str | None = None
+) -> list[Draft]:
+    """Change an offer that nobody has been granted: the terms whole, of the texts those that are given.
+
+    Raises:
+        NotYours: This log is not the item's home.
+        WrongStatus: It is open no more.
+        BadItem: The title or the terms are not sound.
+    """
+    _check_home(item, log)
+    _check_open("wanted.edit", item)
+    prose = _offered(title, terms) | ({} if description is None else {"description": description})
+    return [Draft("wanted.edit", terms_payload(terms) | _home(item) | {"prose": sorted(prose)}, prose)]
+
+
+def _offered(title: str | None, terms: Terms) -> dict[str, str]:
+    """Hold an offer against what is sound; return its title as a text."""
     problem = terms_problem(terms)
-    if not title.strip() or not canon.is_line(title):
+    if title is not None and (not title.strip() or not canon.is_line(title)):
         raise BadItem("a title is one line of text", 'wl post "Title" --description "…"')
     if problem:
         raise BadItem(problem)
-    prose = {"title": title.strip()} | ({"description": description} if description else {})
-    return [Draft("wanted.post", terms_payload(terms) | {"home": home, "prose": sorted(prose)}, prose)]
+    return {} if title is None else {"title": title.strip()}
 
 
 def claim(item: ItemView, actor: str) -> list[Draft]:

@@ -18,6 +18,7 @@ VERBS = {
     "browse": ("node.cli.wl_items", "browse", "The board: what is wanted."),
     "show": ("node.cli.wl_items", "show", "One item, whole."),
     "post": ("node.cli.wl_work", "post", "Offer work."),
+    "edit": ("node.cli.wl_work", "edit", "Change an offer of mine while nobody has it."),
     "claim": ("node.cli.wl_work", "claim", "Want an item; its home grants it."),
     "grant": ("node.cli.wl_work", "grant", "Give an item to a claimer by hand."),
     "release": ("node.cli.wl_work", "release", "Give an item up."),

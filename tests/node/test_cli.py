@@ -14,7 +14,7 @@ from beads.journal import RefUpdate
 from beads.repository import Repository
 from node import wiring
 from node.commons import Commons
-from node.errors import USAGE
+from node.errors import CONFLICT, USAGE
 from node.home import Home
 from tests.node.support import Person, git, refs
 
@@ -340,3 +340,20 @@ def test_a_commons_is_judged_by_its_own_dimensions(tmp_path: Path) -> None:
     ann.ok("wl", "charter", "propose", "policy", "--dimension", "wit")
     (stamp,) = ann.ask("wl", "stamp", item, "--dimension", "wit=4", "--quality", "3")["item"]["stamps"]
     assert stamp["dims"] == {"quality": 3, "wit": 4}
+
+
+def test_an_offer_is_changed_until_somebody_has_it(tmp_path: Path) -> None:
+    ann = Person(tmp_path / "ann")
+    ann.ok("wl", "create", "Our Commons")
+    options = ("--skill", "oil", "--effort", "small", "--deadline", "2026-12-24", "-d", "It squeaks.")
+    item = str(ann.ask("wl", "post", "Fix the door", *options)["item"]["id"])
+    changed = ann.ask("wl", "edit", item, "--priority", "0", "--title", "Oil the door", "--check", "make test")["item"]
+    assert (changed["title"], changed["description"]) == ("Oil the door", "It squeaks.")
+    assert (changed["priority"], changed["effort"], changed["skills"]) == (0, "small", ["oil"])
+    assert [check["command"] for check in changed["checks"]] == ["make test"]
+    assert changed["deadline"] == 1_798_156_799_999
+    again = ann.ask("wl", "edit", item, "--skill", "wood", "-d", "")["item"]
+    assert (again["skills"], again["description"], again["priority"]) == (["wood"], "", 0)
+    assert ann.run("wl", "edit", item, "--title", "two\nlines").returncode == USAGE
+    ann.ok("wl", "claim", item)
+    assert ann.run("wl", "edit", item, "--priority", "1").returncode == CONFLICT
