@@ -18,7 +18,7 @@ from beads.weigh import KeysOf, Log, live
 from beads.whole import weigh_all
 from stamps import canon
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """State hashes are comparable at equal versions only."""
 
 

@@ -16,12 +16,12 @@ import msgspec
 
 from beads.errors import NotFound
 from beads.index import Index
-from node import present, sheetfiles, wiring
-from node.commons import earned, find_actor
+from node import present, sheetfiles, whom, wiring
+from node.commons import earned
 from node.home import Home
 from node.sheets.view import Named, SheetView, look
 from stamps import sheet, testimony
-from stamps.reputation import Circle
+from stamps.reputation import OVERALL, Circle
 from stamps.sheet import EarnedStamp, Sheet
 from stamps.signals import Taken
 from stamps.testimony import Trust
@@ -51,6 +51,23 @@ def anchors(home: Home, indexes: Indexes) -> dict[str, float]:
     said = home.config.reputation
     delegates = {actor for index in indexes.values() for actor in index.context.governance.now.delegates}
     return dict.fromkeys(sorted(delegates), said.delegates) | {home.key_log().scid: ME} | dict(said.anchors)
+
+
+def dimensions(indexes: Indexes) -> list[str]:
+    """Return what can be ranked by: all together, and each that a commons scores."""
+    return [OVERALL, *sorted({name for index in indexes.values() for name in index.context.governance.dimensions})]
+
+
+def dimension(wanted: str, indexes: Indexes) -> str:
+    """Return a dimension by which can be ranked.
+
+    Raises:
+        NotFound: No commons scores it.
+    """
+    known = dimensions(indexes)
+    if wanted not in known:
+        raise NotFound(f"no commons here scores {wanted}", f"There are: {', '.join(known)}")
+    return wanted
 
 
 def stamps_in(index: Index, commons: str) -> list[EarnedStamp]:
@@ -100,15 +117,9 @@ class Around(NamedTuple):
     circle: Circle
 
     def find(self, wanted: str) -> str:
-        """Return the actor meant; see `Commons.find_actor`."""
-        try:
-            return find_actor(self.indexes.values(), wanted, self.me)
-        except NotFound:
-            # Or somebody of whom nothing is known here but a file.
-            fits = [holder for holder in sheetfiles.holders(self.home) if holder.startswith(wanted)]
-            if len(fits) != 1:
-                raise
-            return fits[0]
+        """Return the actor meant; somebody of whom nothing is known here but a file is one, too. See `node.whom`."""
+        known = [*whom.known_in(self.indexes.values()), *((holder, "") for holder in whom.holders(self.home))]
+        return whom.meant(wanted, known, self.me)
 
     def name(self, actor: str) -> str:
         """Show an actor."""
@@ -116,7 +127,7 @@ class Around(NamedTuple):
 
     def sheet(self, actor: str) -> Sheet:
         """Return what the stamps of an actor add up to, whoever gave them."""
-        return self._sheet(actor, sheetfiles.of(self.home, actor))
+        return self._sheet(actor, sheetfiles.of(self.home, actor, self.indexes))
 
     def _sheet(self, actor: str, kept: sheetfiles.Kept) -> Sheet:
         here = [stamp for commons, index in self.indexes.items() for stamp in earned(index, commons, actor)]
@@ -128,7 +139,7 @@ class Around(NamedTuple):
 
     def view(self, actor: str) -> SheetView:
         """Return all that a sheet shows of an actor."""
-        kept = sheetfiles.of(self.home, actor)
+        kept = sheetfiles.of(self.home, actor, self.indexes)
         elsewhere = {commons: f"{name} (from a file)" for commons, name in kept.names.items()}
         named = Named(self.called, {**elsewhere, **self.names}, present.name(self.me, self.called))
         return look(actor, self._sheet(actor, kept), self.circle, self.taken(actor), named, wiring.now_ms())

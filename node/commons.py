@@ -1,7 +1,7 @@
 """A commons as its members work with it: every verb, once, for the command line, HTTP and pages alike. ⚡"""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -13,8 +13,9 @@ from beads.limits import Patience
 from beads.op import Op
 from beads.report import Exchange
 from beads.terms import Step
-from node import checked, exchange, present, wiring
+from node import checked, exchange, present, told, whom, wiring
 from node.admission import come_in
+from node.errors import Usage
 from node.exchange import PeerResult
 from node.home import Home
 from node.keybox import meet
@@ -30,6 +31,8 @@ from wanted.view import ItemView
 QUICK = Patience(connect_s=3.0, total_s=20.0)
 """Before and after a verb: a peer that is down must not make people wait."""
 TITLE_LENGTH = 120
+LEAST_LETTERS = 4
+"""Of an item's id, where an operation is signed: fewer name another item tomorrow."""
 EXPIRY_REMEMBERED_MS = 30 * DAY_MS
 """How long a lease that ran out counts against its holder."""
 
@@ -117,11 +120,11 @@ class Commons:
         """Take a submission as what was asked for, and stamp it if there is a judgement."""
         before = self.item(item)
         if judgement is not None:
-            chosen = board.choose(before, submission)
+            chosen = board.choose(before, submission, self.handles())
             self._refuse_own(before.submissions[chosen].actor)
             judged = self._completed(before, chosen, judgement)
             board.check_judgement(before, chosen, judged, self.index.context.governance.dimensions)
-        after = self._on(before.id, lambda it: board.accept(it, self.log, submission))
+        after = self._on(before.id, lambda it: board.accept(it, self.log, submission, self.handles()))
         if judgement is not None:
             new = {a.submission for a in after.accepted} - {a.submission for a in before.accepted}
             return self.stamp(after.id, next(iter(new)), judgement)
@@ -131,7 +134,7 @@ class Commons:
         """Judge accepted work; without a submission named, the only accepted one."""
 
         def make(it: ItemView) -> list[Draft]:
-            chosen = _accepted(it, submission)
+            chosen = _accepted(it, submission, self.handles())
             self._refuse_own(it.submissions[chosen].actor)
             judged, dimensions = self._completed(it, chosen, judgement), self.index.context.governance.dimensions
             return board.stamp(it, chosen, self.author.actor, self.author.signer, judged, dimensions)
@@ -147,7 +150,8 @@ class Commons:
     def _refuse_own(self, subject: str) -> None:
         """Stop before a stamp that the fold would ignore."""
         if self.index.context.governance.same(self.me, subject):
-            raise NotYours("nobody stamps their own work", "Stamps are for others to give; accept without --stamp.")
+            whose = "their own work" if subject == self.me else "the work of an actor of the same owner"
+            raise NotYours(f"nobody stamps {whose}", "Stamps are for others to give; accept without --stamp.")
 
     def unstamp(self, item: str, stamp: str | None, reason: str) -> ItemView:
         """Take a stamp of mine back."""
@@ -157,7 +161,7 @@ class Commons:
         """Say that a stamp that I was given is wrong."""
 
         def make(it: ItemView) -> list[Draft]:
-            chosen = board.choose_stamp(it, stamp, lambda each: each.subject == self.author.actor)
+            chosen = board.choose_stamp(it, stamp, lambda each: each.subject == self.author.actor, self.handles())
             return board.dispute(it, chosen, self.author.actor, reason)
 
         return self._on(item, make)
@@ -167,7 +171,7 @@ class Commons:
 
         def make(it: ItemView) -> list[Draft]:
             chosen = self._given(it, stamp)
-            disputed = [each.op for each in it.disputes if each.stamp == chosen]
+            disputed = [each.op for each in told.objections(self.index, it, chosen)]
             if not disputed:
                 raise NotFound("nobody disputes that stamp", f"See: wl show {it.id[:12]}")
             return board.answer(it, disputed[-1], self.author.actor, text)
@@ -175,7 +179,7 @@ class Commons:
         return self._on(item, make)
 
     def _given(self, item: ItemView, stamp: str | None) -> str:
-        return board.choose_stamp(item, stamp, lambda each: each.author == self.author.actor)
+        return board.choose_stamp(item, stamp, lambda each: each.author == self.author.actor, self.handles())
 
     def trust(self, actor: str, weight: int) -> str:
         """Say how much I trust somebody, in hundredths, -100 to 100; return the SCID."""
@@ -184,6 +188,11 @@ class Commons:
             raise NotYours("nobody vouches for themselves", "Trust is for others to give.")
         self.write(lambda _: [Draft("trust", {"actor": chosen, "weight": weight})])
         return chosen
+
+    def trusts(self) -> list[tuple[str, int]]:
+        """Return whom I have said how much I trust, in hundredths."""
+        state = self.index.state("actor", self.me)
+        return [(actor, weight) for actor, weight, _ in (state or {}).get("trusts", ())]
 
     def _charter(self) -> str | None:
         """Return the charter by which I judge, where I am a delegate."""
@@ -196,7 +205,7 @@ class Commons:
 
     def reject(self, item: str, submission: str | None, reason: str, *, final: bool) -> ItemView:
         """Refuse a submission."""
-        return self._on(item, lambda it: board.reject(it, self.log, submission, reason, final=final))
+        return self._on(item, lambda it: board.reject(it, self.log, submission, reason, self.handles(), final=final))
 
     def grant(self, item: str, actor: str) -> ItemView:
         """Give an item to an actor by hand, for the lease that the configuration says."""
@@ -311,6 +320,8 @@ class Commons:
         return self.author.log(self.id)
 
     def _on(self, item: str, make: Callable[[ItemView], list[Draft]]) -> ItemView:
+        if len(item) < LEAST_LETTERS:
+            raise Usage(f"{item!r} is too short to sign for", f"Give {LEAST_LETTERS} letters of the id, or more.")
         chosen = self.item(item).id
         self.write(lambda ledger: make(board.load(ledger, chosen)))
         if self.item(chosen).home == self.log:
@@ -355,25 +366,17 @@ class Commons:
         return present.names_in(self.index)
 
     def find_actor(self, wanted: str) -> str:
-        """Return the actor meant: `me`, a SCID or its start, or a handle.
+        """Return the actor of this commons that is meant; see `node.whom`.
 
         Raises:
-            NotFound: There is none, or several have the name.
+            NotFound: There is none.
+            Ambiguous: There are several.
         """
-        return find_actor([self.index], wanted, self.me)
-
-
-def find_actor(indexes: Iterable[Index], wanted: str, me: str) -> str:
-    """Return the actor meant, in any of some commons; see `Commons.find_actor`."""
-    if wanted == "me":
-        return me
-    known = {tuple(row) for index in indexes for row in index.database.query("SELECT entity, handle FROM actors")}
-    fits = {actor for actor, handle in known if wanted in (actor, handle)}
-    fits = fits or {actor for actor, _ in known if actor.startswith(wanted)}
-    if len(fits) != 1:
-        what = "no actor" if not fits else "several actors go by"
-        raise NotFound(f"{what} {wanted}", "Give the start of the SCID; wl show ITEM prints them.")
-    return str(fits.pop())
+        try:
+            return whom.meant(wanted, whom.known_in([self.index]), self.me)
+        except NotFound:
+            whom.refuse_outsider(self.home, wanted)
+            raise
 
 
 def earned(index: Index, commons: str, actor: str) -> list[EarnedStamp]:
@@ -395,12 +398,12 @@ def _taken_back(index: Index, commons: str, item: ItemView) -> list[EarnedStamp]
     return [earning.taken_back(commons, author, op) for author, op in given if op is not None]
 
 
-def _accepted(item: ItemView, submission: str | None) -> str:
+def _accepted(item: ItemView, submission: str | None, names: Mapping[str, str]) -> str:
     """Return the accepted submission meant: by the beginning of its id, or the only one."""
     if not item.accepted:
-        raise NotFound("nothing was accepted yet", "Accept it first: wl accept ITEM --stamp …")
+        raise NotFound("nothing was accepted yet", f"Accept it first: wl accept {ids.short(item.id)} --stamp …")
     fits = [each.submission for each in item.accepted if each.submission.startswith(submission or "")]
     if len(fits) != 1:
         what = "several accepted submissions fit" if fits else "no such submission was accepted"
-        raise NotFound(what, "Name one: --submission ID")
+        raise NotFound(what, board.name_one(item, fits or [each.submission for each in item.accepted], names))
     return fits[0]

@@ -118,6 +118,15 @@ def _shown(said: Iterable[Sequence[Any]]) -> Shown:
     return Shown(source, importer, op, legacy.stamp(row, client, dict(json.loads(fields))), differing)
 
 
+def items(index: Index) -> list[tuple[str, str, str, str]]:
+    """Return id, title, status and source of the items that were brought."""
+    sql = """SELECT row, title, fields, source FROM legacy WHERE kind = 'wanted' GROUP BY entity ORDER BY source, row"""
+    return [
+        (str(row), str(title), str(dict(json.loads(fields)).get("status", "open")), str(source))
+        for row, title, fields, source in index.database.query(sql)
+    ]
+
+
 def sources(index: Index) -> list[tuple[str, str, int]]:
     """Return source, kind and how many rows of it were brought."""
     sql = "SELECT source, kind, count(DISTINCT entity) FROM legacy GROUP BY source, kind ORDER BY source, kind"

@@ -13,7 +13,7 @@ read at start, and a handle mixes few scripts.
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 
 SHORT, LONG = 6, 12
@@ -48,6 +48,21 @@ def shown(handles: Mapping[str, str]) -> dict[str, str]:
     """
     alike = lookalikes(handles)
     return {actor: f"{handle} ·{actor[-_letters(actor, alike) :]}" for actor, handle in handles.items() if handle}
+
+
+def of_owner(actors: Sequence[str], owners: Mapping[str, Sequence[str]], name: Callable[[str], str]) -> str:
+    """Name actors of one owner, and say that they are.
+
+    Args:
+        actors: At least one.
+        owners: Actor → all actors of its owner, where that has several.
+        name: Says one.
+    """
+    said = " and ".join(map(name, actors))
+    others = [actor for actor in owners.get(actors[0], ()) if actor not in actors]
+    if len(actors) > 1:
+        return f"{said} (of one owner)"
+    return f"{said} (one owner with {' and '.join(map(name, others))})" if others else said
 
 
 def _letters(actor: str, alike: Collection[str]) -> int:

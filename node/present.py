@@ -1,7 +1,7 @@
 """Items and actors as text and as JSON: one shape for every verb and the API."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -10,29 +10,33 @@ from beads import ids
 from beads.index import Index
 from node import naming
 from node.sheets import words
-from stamps.sheet import EarnedStamp, Sheet
+from node.told import Given, Handed, Told
+from stamps.sheet import Sheet, checked
+from wanted import view
 from wanted.view import ItemView
 
+NO_WORDS = "(no words held here)"
+"""In place of a text that its author took back, or that has not come yet."""
+_VERDICTS = MappingProxyType({view.WAITING: "waits", view.NOT_CHOSEN: "not chosen", view.CUT: "past its log's cut"})
+_PLACES = ("first", "second", "third", "fourth", "fifth")
 
-def texts(index: Index, item: ItemView) -> dict[str, str]:
-    """Return an item's title and description; "" where its words are not held."""
-    return {name: index.prose(op).get(name, "") for name, op in item.prose.items()}
 
-
-def item_json(index: Index, item: ItemView) -> dict[str, Any]:
-    """Return an item as JSON."""
-    prose = texts(index, item)
+def item_json(told: Told) -> dict[str, Any]:
+    """Return an item as JSON; `names` says what to call the actors that have given themselves a name."""
+    item = told.item
     return {
         "id": item.id,
-        "title": prose.get("title", ""),
-        "description": prose.get("description", ""),
+        "title": told.title,
+        "description": told.description,
         "status": item.shown_status,
+        "time_ms": item.created.ms,
+        "names": {actor: told.names[actor] for actor in told.actors if actor in told.names},
         "poster": item.poster,
         "holder": item.holder.actor if item.holder else None,
         "until": item.holder.until if item.holder else None,
         "provisional_holder": item.provisional,
         "confirmed": item.holder is not None,
-        "claimers": item.claimers,
+        "claimers": item.in_line,
         "project": item.terms.project,
         "effort": item.terms.effort,
         "priority": item.terms.priority,
@@ -42,75 +46,143 @@ def item_json(index: Index, item: ItemView) -> dict[str, Any]:
         "dimensions": list(item.terms.dimensions),
         "deadline": item.terms.deadline,
         "checks": [msgspec.to_builtins(check) for check in item.terms.checks],
-        "submissions": [
-            {"id": op, "actor": s.actor, "evidence": list(s.evidence), "accepted": item.accepted_of(op) is not None,
-             "summary": index.prose(op).get("summary", "")}
-            for op, s in item.submissions.items()
+        "submissions": [_handed_json(each) for each in told.submissions],
+        "accepted": [
+            {"submission": a.submission, "actor": a.actor, "op": a.op, "time_ms": a.hlc.ms} for a in item.accepted
         ],
-        "accepted": [{"submission": a.submission, "actor": a.actor, "op": a.op} for a in item.accepted],
-        "stamps": [
-            {"op": s.op, "author": s.author, "subject": s.subject, "title": s.title, "dims": dict(s.dims),
-             "confidence": s.confidence, "severity": s.severity, "skills": list(s.skills),
-             "checks": [msgspec.to_builtins(run) for run in s.checks],
-             "message": index.prose(s.op).get("message", "")}
-            for s in item.stamps
-        ],
-        "withdrawn_stamps": [
-            {"op": w.stamp, "author": w.author, "reason": index.prose(w.op).get("reason", "")} for w in item.withdrawn
-        ],
+        "stamps": [_stamp_json(each) for each in told.stamps],
+        "withdrawn_stamps": [{"op": w.stamp, "author": w.author, "reason": w.reason} for w in told.taken_back],
         "disputes": [
-            {"op": d.op, "stamp": d.stamp, "reason": index.prose(d.op).get("reason", ""),
-             "answer": index.prose(d.answer).get("text", "") if d.answer else None}
-            for d in item.disputes
+            {"op": d.op, "stamp": d.stamp, "reason": d.reason, "answer": d.answer}
+            for each in told.stamps for d in each.objections
+        ],
+        "comments": [
+            {"op": c.op, "actor": c.actor, "time_ms": c.time_ms, "text": c.text} for c in told.comments
         ],
     }  # fmt: skip
 
 
-def item_lines(index: Index, item: ItemView, names: Mapping[str, str]) -> list[str]:
-    """Return an item as text."""
-    prose = texts(index, item)
-    lines = [
-        f"{ids.short(item.id)}  {prose.get('title', '') or '(no words held here)'}",
-        f"  status      {item.shown_status}",
-        f"  posted by   {name(item.poster, names)}, {day(item.created.ms)}",
-    ]
+def _handed_json(handed: Handed) -> dict[str, Any]:
+    return {
+        "id": handed.op, "actor": handed.actor, "time_ms": handed.time_ms, "evidence": list(handed.evidence),
+        "summary": handed.summary, "accepted": handed.verdict == view.ACCEPTED, "verdict": handed.verdict,
+        "reason": handed.reason, "final": handed.final,
+    }  # fmt: skip
+
+
+def _stamp_json(given: Given) -> dict[str, Any]:
+    stamp = given.stamp
+    return {
+        "op": stamp.op, "author": stamp.author, "subject": stamp.subject, "submission": stamp.submission,
+        "time_ms": stamp.hlc[0], "title": stamp.title, "dims": dict(stamp.dims), "confidence": stamp.confidence,
+        "severity": stamp.severity, "skills": list(stamp.skills),
+        "checks": [msgspec.to_builtins(run) for run in stamp.checks], "message": given.message,
+    }  # fmt: skip
+
+
+def item_lines(told: Told) -> list[str]:
+    """Return an item as text; of strangers' words nothing stays that could steer a terminal."""
+    parts = (_head, _offer, _handed_in, _judged, _commented, _described)
+    return [words.plain(line.expandtabs()) for part in parts for line in part(told)]
+
+
+def _head(told: Told) -> Iterator[str]:
+    item, names = told.item, told.names
+    yield f"{ids.short(item.id)}  {told.title or NO_WORDS}"
+    yield f"  status      {item.shown_status}"
+    yield f"  posted by   {name(item.poster, names)}, {day(item.created.ms)}"
     if item.holder is not None:
-        lines.append(f"  held by     {name(item.holder.actor, names)} until {day(item.holder.until)}")
+        leaving = ", who gives it up" if item.giving_up else ""
+        yield f"  held by     {name(item.holder.actor, names)} until {day(item.holder.until)}{leaving}"
     elif item.provisional is not None:
-        lines.append(f"  claimed by  {name(item.provisional, names)} (unconfirmed until its home grants it)")
-    if item.terms.deadline is not None:
-        lines.append(f"  until       {day(item.terms.deadline)}")
-    if item.terms.skills:
-        lines.append(f"  skills      {', '.join(item.terms.skills)}")
-    lines += [f"  check       {check.command}" for check in item.terms.checks]
-    for op, submission in item.submissions.items():
-        verdict = "accepted" if item.accepted_of(op) else "waits" if op in item.unjudged else "rejected"
-        verdict = "past its log's cut" if submission.past_cut and verdict == "rejected" else verdict
-        lines.append(f"  submission  {ids.short(op)} by {name(submission.actor, names)}: {verdict}")
-        summary = index.prose(op).get("summary", "")
-        lines += [f"              {line}" for line in summary.splitlines()]
-        lines += [f"              {evidence_line(evidence)}" for evidence in submission.evidence]
-    for stamp in item.stamps:
+        yield f"  claimed by  {name(item.provisional, names)} (unconfirmed until its home grants it)"
+        yield from (f"  then        {name(actor, names)}" for actor in item.in_line[1:])
+
+
+def _offer(told: Told) -> Iterator[str]:
+    terms = told.item.terms
+    yield f"  offer       {', '.join(asked(told.item))}"
+    if terms.deadline is not None:
+        yield f"  until       {day(terms.deadline)}"
+    if terms.skills:
+        yield f"  skills      {', '.join(terms.skills)}"
+    if terms.dimensions:
+        yield f"  judged by   {', '.join(terms.dimensions)}"
+    for check in terms.checks:
+        yield f"  check       {check.command}"
+        if check.repo is not None:
+            yield f"              in {check.repo}"
+
+
+def asked(item: ItemView) -> list[str]:
+    """Say in few words what an item asks for: effort, priority, project, how many may win."""
+    terms = item.terms
+    return [
+        f"{terms.effort} effort",
+        f"priority {terms.priority}",
+        *([f"project {terms.project}"] if terms.project else []),
+        *([f"{terms.winners} winners"] if terms.winners > 1 else []),
+        *(["open competition"] if terms.competition else []),
+    ]
+
+
+def _handed_in(told: Told) -> Iterator[str]:
+    for each in told.submissions:
+        who = name(each.actor, told.names)
+        yield f"  submission  {ids.short(each.op)} by {who}, {day(each.time_ms)}: {said_of(each)}"
+        yield from _under("", each.summary)
+        yield from (f"              {evidence_line(evidence)}" for evidence in each.evidence)
+        if each.reason is not None:
+            yield from _under("because", each.reason or NO_WORDS)
+
+
+def said_of(handed: Handed) -> str:
+    """Say what became of work handed in."""
+    return "rejected for good" if handed.final else _VERDICTS.get(handed.verdict, handed.verdict)
+
+
+def _judged(told: Told) -> Iterator[str]:
+    for each in told.stamps:
+        stamp = each.stamp
         scores = ", ".join(f"{dimension} {score}/5" for dimension, score in stamp.dims)
-        lines.append(f"  stamp       {scores} by {name(stamp.author, names)}: {stamp.title}")
-        lines += [f"    checked   {run.command}: {words.ran(run)}" for run in stamp.checks]
-        lines += _said_of(index, item, stamp.op)
-    for taken_back in item.withdrawn:
-        why = index.prose(taken_back.op).get("reason", "")
-        who = name(taken_back.author, names)
-        lines.append(f"  taken back  a stamp by {who}{f': {why}' if why else ''}")
-    if prose.get("description"):
-        lines += ["", *(f"  {line}" for line in prose["description"].splitlines())]
-    return lines
+        whose = f" for {name(stamp.subject, told.names)}" if len(told.item.accepted) > 1 else ""
+        yield f"  stamp       {scores}{whose} by {name(stamp.author, told.names)}, {day(stamp.hlc[0])}: {stamp.title}"
+        yield f"              {', '.join((stamp.severity, f'{stamp.confidence} % sure', *stamp.skills))}"
+        yield from _under("", each.message)
+        yield from (f"    checked   {run.command}: {words.ran(run)}" for run in stamp.checks)
+        for objection in each.objections:
+            yield from _under("disputed", objection.reason or NO_WORDS)
+            if objection.answer is not None:
+                yield from _under("answered", objection.answer or NO_WORDS)
+    for gone in told.taken_back:
+        yield f"  taken back  a stamp by {name(gone.author, told.names)}{f': {gone.reason}' if gone.reason else ''}"
 
 
-def _said_of(index: Index, item: ItemView, stamp: str) -> list[str]:
-    lines: list[str] = []
-    for dispute in item.disputes:
-        if dispute.stamp == stamp:
-            lines.append(f"    disputed  {index.prose(dispute.op).get('reason', '') or '(no words held here)'}")
-            lines += [f"    answered  {index.prose(dispute.answer).get('text', '')}"] if dispute.answer else []
-    return lines
+def _commented(told: Told) -> Iterator[str]:
+    for each in told.comments:
+        yield f"  comment     by {name(each.actor, told.names)}, {day(each.time_ms)}"
+        yield from _under("", each.text or NO_WORDS)
+
+
+def _described(told: Told) -> Iterator[str]:
+    if told.description:
+        yield ""
+        yield from (f"  {line}" for line in told.description.splitlines())
+
+
+def _under(label: str, text: str) -> Iterator[str]:
+    for n, line in enumerate(text.splitlines()):
+        yield f"    {'' if n else label:<10}{line}"
+
+
+def standing(item: ItemView, actor: str, names: Mapping[str, str]) -> str:
+    """Say where a claim that nobody has confirmed stands among the others."""
+    line = item.in_line
+    if actor not in line[1:]:
+        return "unconfirmed until the item's home grants it"
+    place = line.index(actor)
+    which = _PLACES[place] if place < len(_PLACES) else f"as number {place + 1}"
+    return f"unconfirmed: you come {which}; {name(line[0], names)} comes first until the item's home decides"
 
 
 def evidence_line(evidence: Mapping[str, str | int | bool]) -> str:
@@ -177,17 +249,11 @@ def sheet_lines(sheet: Sheet, who: str, commons: Mapping[str, str], names: Mappi
     for origin, n in sheet.commons.items():
         lines.append(f"  earned in    {commons.get(origin, '')} {origin[:20]}…: {n}")
     for stamp in sheet.timeline:
-        checked = f", {words.checked(stamp)}" if stamp.checks else ""
-        said = f"{stamp.severity}, by {name(stamp.issuer, names)}{checked}{_contested(stamp)}"
-        lines.append(f"  {day(stamp.time_ms)}  {stamp.title} ({said})")
+        notes = (stamp.severity, f"by {name(stamp.issuer, names)}", checked(stamp), words.state(stamp))
+        lines.append(f"  {day(stamp.time_ms)}  {stamp.title} ({', '.join(filter(None, notes))})")
     return lines
-
-
-def _contested(stamp: EarnedStamp) -> str:
-    became = words.state(stamp)
-    return f", {became}" if became else ""
 
 
 def day(ms: int) -> str:
     """Show a date, UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")
+    return words.moment(ms).strftime("%Y-%m-%d")

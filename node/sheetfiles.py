@@ -6,15 +6,14 @@ stamps are worth is not counted from it, because nothing says what was taken bac
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from beads.errors import NotFound
 from beads.files import write_file
-from node import wiring
+from node import whom, wiring
 from node.commons import Commons
 from node.errors import Usage
 from node.home import Home
@@ -24,7 +23,6 @@ from wanted import choosing, portable, verify
 from wanted.errors import WantedError
 from wanted.verifying import VerifiedSheet, verify_file
 
-FOLDER = "sheets"
 _DIGITS = 32
 
 
@@ -108,7 +106,7 @@ def keep(home: Home, raw: bytes) -> VerifiedSheet:
     """
     home.key_log()
     found = _verified(raw)
-    path = home.path / FOLDER / found.holder / f"{hashlib.sha256(raw).hexdigest()[:_DIGITS]}.json"
+    path = home.path / whom.SHEETS / found.holder / f"{hashlib.sha256(raw).hexdigest()[:_DIGITS]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, raw)
     return found
@@ -116,19 +114,18 @@ def keep(home: Home, raw: bytes) -> VerifiedSheet:
 
 def files(home: Home) -> list[Path]:
     """Return the files of all sheets that are kept."""
-    return sorted((home.path / FOLDER).glob("*/*.json"))
+    return sorted((home.path / whom.SHEETS).glob("*/*.json"))
 
 
-def holders(home: Home) -> list[str]:
-    """Return the actors of whom sheets are kept."""
-    return sorted({path.parent.name for path in files(home)})
+def of(home: Home, actor: str, followed: Container[str]) -> Kept:
+    """Return what the files kept of an actor prove now; one that does not hold proves nothing (`wl doctor` tells).
 
-
-def of(home: Home, actor: str) -> Kept:
-    """Return what the files kept of an actor prove now; one that does not hold proves nothing (`wl doctor` tells)."""
+    Args:
+        followed: Commons that are followed here: what they say themselves is newer, so nothing is taken from files.
+    """
     found = [sheet for path in files(home) if path.parent.name == actor and (sheet := _readable(path)) is not None]
-    names = {commons: name for sheet in found for commons, name in sheet.commons.items()}
-    return Kept(tuple(stamp for sheet in found for stamp in sheet.stamps), names)
+    names = {commons: name for sheet in found for commons, name in sheet.commons.items() if commons not in followed}
+    return Kept(tuple(stamp for sheet in found for stamp in sheet.stamps if stamp.commons in names), names)
 
 
 def check(path: Path) -> str | None:
@@ -140,23 +137,13 @@ def check(path: Path) -> str | None:
     return None
 
 
-def forget(home: Home, wanted: str) -> int:
-    """Keep the sheets of an actor no longer; return how many there were.
-
-    Args:
-        wanted: A SCID, or how it begins.
-
-    Raises:
-        NotFound: None is kept, or of several such actors.
-    """
-    fits = [holder for holder in holders(home) if holder.startswith(wanted)]
-    if len(fits) != 1:
-        what = "no sheet is kept of" if not fits else "sheets are kept of several actors that go by"
-        raise NotFound(f"{what} {wanted}", "See: wl sheet kept")
-    gone = list((home.path / FOLDER / fits[0]).iterdir())
+def forget(home: Home, actor: str) -> int:
+    """Keep the sheets of an actor no longer; return how many there were."""
+    gone = [path for path in files(home) if path.parent.name == actor]
     for path in gone:
         path.unlink()
-    (home.path / FOLDER / fits[0]).rmdir()
+    if gone:
+        gone[0].parent.rmdir()
     return len(gone)
 
 

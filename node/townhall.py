@@ -204,7 +204,7 @@ def take_on(ours: Commons, item: ItemView, rig: str) -> WorkBead:
         NodeError: The item is not ours to do.
     """
     if item.holder is None or item.holder.actor != ours.me:
-        raise NodeError("the item is not yours yet", "wl claim ITEM --wait, then again with --rig.")
+        raise NodeError("the item is not yours yet", f"wl claim {item.id[:12]} --wait, then again with --rig.")
     prose = {name: ours.index.prose(op).get(name, "") for name, op in item.prose.items()}
     facts = bridge.ItemFacts(
         ours.id, item.id, item.holder.claim, prose.get("title", ""), prose.get("description", ""), item.terms.priority

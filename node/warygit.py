@@ -60,9 +60,10 @@ class Answer(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The last that it said."""
-        lines = [line for line in self.err.splitlines() if line.strip()]
-        return visible(lines[-1][:300]) if lines else "git said nothing"
+        """What it said was fatal, else the last that it said."""
+        lines = [line for line in self.err.split("\n") if line.strip()]
+        fatal = [line.removeprefix("fatal: ") for line in lines if line.startswith("fatal: ")]
+        return visible((fatal[:1] or lines[-1:] or ["git said nothing"])[0][:300])
 
 
 class WaryGit:

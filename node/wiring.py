@@ -193,6 +193,16 @@ def git_user() -> str:
     return done.stdout.strip()
 
 
+def git_commit(name: str) -> str:
+    """Return the commit that a name stands for in the repository of this folder; "" where there is none."""
+    # Start-up time: see `git_user`.
+    import subprocess  # noqa: PLC0415
+
+    command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
 def git_environment() -> dict[str, str]:
     """Return an environment in which git reads no configuration but the repository's and asks nobody."""
     return files.git_environment()

@@ -72,11 +72,17 @@ class Way(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Why an issuer's stamps weigh what they do."""
+    """Why an issuer's stamps weigh what they do.
+
+    Attributes:
+        issuer: What stands for the issuer's owner, where that has several actors.
+        actors: Those of the owner that gave the stamps.
+    """
 
     issuer: str
     weight: float
     items: tuple[str, ...]
+    actors: tuple[str, ...]
     ways: tuple[Way, ...]
 
 
@@ -137,6 +143,14 @@ class Circle:
         """Where trust begins, without whom the circle distrusts."""
         return self._graph(self._distrust.out).anchors
 
+    @property
+    def owners(self) -> Mapping[str, tuple[str, ...]]:
+        """Actor → all actors of its owner, of those whose owner has several."""
+        together: dict[str, set[str]] = {}
+        for actor, owner in self._owners.items():
+            together.setdefault(owner, {owner}).add(actor)
+        return {actor: tuple(sorted(its)) for its in together.values() for actor in its if len(its) > 1}
+
     def reached(self) -> Set[str]:
         """Return whom any trust reaches."""
         return self._graph(self._distrust.out).reached()
@@ -188,7 +202,7 @@ class Circle:
         found: dict[str, tuple[Reason, ...]] = {}
         for dimension in dimensions:
             heaviest = _heaviest(weighed if dimension == OVERALL else [one for one, _ in _of(weighed, dimension)])
-            for issuer, _, _ in heaviest[:limit]:
+            for issuer, *_ in heaviest[:limit]:
                 if issuer not in ways:
                     ways[issuer] = self._ways(view.graph, issuer, subject)
             found[dimension] = tuple(Reason(*each, ways[each[0]]) for each in heaviest[:limit])
@@ -210,7 +224,7 @@ class Circle:
             f"leniency = sum(score - mean) / (stamps + {LENIENCY_PRIOR:g}) of what the issuer gave others; anchors: 0",
             f"score = ({PRIOR:g} x mean + sum(weight x (score - leniency))) / ({PRIOR:g} + sum(weight))",
             f"uncertainty = {DIFFERENCE:g} / sqrt({PRIOR:g} + sum(weight))",
-            f"effective = sum(weight); below {LEAST_EFFECTIVE:g}: no evidence from your circle",
+            f"effective = sum(weight); below {LEAST_EFFECTIVE:g}: not enough evidence",
         ]
 
     # -- what was said ---------------------------------------------------------------------------------------------
@@ -320,14 +334,16 @@ def _of(weighed: Iterable[Weighed], name: str) -> list[tuple[Weighed, float]]:
     return [(one, score) for one in weighed for dimension, score in one.stamp.dims if dimension == name]
 
 
-def _heaviest(weighed: Iterable[Weighed]) -> list[tuple[str, float, tuple[str, ...]]]:
-    """Return who weighs something, what, and by which items; the heaviest first."""
+def _heaviest(weighed: Iterable[Weighed]) -> list[tuple[str, float, tuple[str, ...], tuple[str, ...]]]:
+    """Return who weighs something, what, by which items, and as which actors; the heaviest first."""
     weights: dict[str, float] = {}
     items: dict[str, dict[str, None]] = {}
+    actors: dict[str, dict[str, None]] = {}
     for one in weighed:
         weights[one.issuer] = weights.get(one.issuer, 0.0) + one.weight
         items.setdefault(one.issuer, {})[one.stamp.item] = None
-    some = ((issuer, weight, tuple(items[issuer])) for issuer, weight in weights.items() if weight > 0)
+        actors.setdefault(one.issuer, {})[one.stamp.issuer] = None
+    some = ((who, weight, tuple(items[who]), tuple(actors[who])) for who, weight in weights.items() if weight > 0)
     return sorted(some, key=lambda each: (-each[1], each[0]))
 
 

@@ -109,6 +109,14 @@ def fold(subject: str, stamps: Iterable[EarnedStamp]) -> Sheet:
     )
 
 
+def checked(stamp: EarnedStamp) -> str:
+    """Say how the checks went that the issuer ran; "" where there were none."""
+    passed, ran = sum(run.passed for run in stamp.checks), len(stamp.checks)
+    if not ran:
+        return ""
+    return f"{passed}{'' if passed == ran else f' of {ran}'} check{'' if ran == 1 else 's'} passed"
+
+
 def once(stamps: Iterable[EarnedStamp]) -> tuple[EarnedStamp, ...]:
     """Return each stamp once, oldest first; what one copy knows of a withdrawal, a dispute or an answer, all know."""
     by_op: dict[str, EarnedStamp] = {}

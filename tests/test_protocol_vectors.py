@@ -226,7 +226,7 @@ def test_the_table_of_the_lifecycle_has_every_row_of_the_code(row: lifecycle.Tra
          == (50_000, 256 << 20, 1 << 20)),
         ("| 50 000; 16 MiB |", limits.REFS == 50_000),
         ("files in a folder; folders | 64; 256; 1000 |", limits.SEGMENT == 64),
-        ('["fold",2]', fold.FOLD_VERSION == 2),
+        ('["fold",3]', fold.FOLD_VERSION == 3),
     ],
 )  # fmt: skip
 def test_the_limits_in_the_text_are_those_of_the_code(text: str, value: bool) -> None:

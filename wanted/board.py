@@ -4,20 +4,22 @@ They are the friendly half of the rules: what they refuse, the fold would ignore
 Give them to `Ledger.write` as `make`, so that what they saw still holds when it is written.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
-from beads.errors import Ambiguous, NotFound
+from beads import ids
+from beads.errors import NotFound
 from beads.ledger import Draft, Ledger
 from beads.op import Place
-from stamps import canon, credential
+from stamps import canon, credential, timestamp
 from stamps import stamp as stamp_rules
 from stamps.errors import StampsError
 from stamps.keys import Signer
 from stamps.stamp import CheckRun, Stamp
-from wanted import lifecycle, view
+from wanted import lifecycle, lookup
 from wanted.errors import BadItem, NotYours, Taken, WrongStatus
 from wanted.item import Evidence, Terms
 from wanted.ops.post import terms_payload, terms_problem
@@ -25,6 +27,8 @@ from wanted.ops.stamp import facts_at
 from wanted.policy import Decision
 from wanted.view import ItemView, Stamped
 
+NAMELESS: Mapping[str, str] = MappingProxyType({})
+"""Where no actor has a name."""
 NO_SIGNATURE = "A" * 86
 """Stands for a credential's signature while a stamp's shape is checked."""
 
@@ -37,16 +41,7 @@ def load(ledger: Ledger, item: str) -> ItemView:
         Ambiguous: The prefix fits several.
         BadItem: It is a bead, but no wanted item.
     """
-    try:
-        state = ledger.index.state("bead", ledger.index.resolve("bead", item))
-    except Ambiguous:
-        raise
-    except NotFound:
-        raise NotFound(f"no item {item} here", "wl browse lists them; wl sync fetches what is new.") from None
-    found = view.read(state) if state else None
-    if found is None:
-        raise BadItem(f"{item} is not a wanted item", "See: wl browse")
-    return found
+    return lookup.find(ledger.index, item)
 
 
 def post(title: str, description: str, terms: Terms, home: str | None = None) -> list[Draft]:
@@ -132,8 +127,11 @@ def submit(item: ItemView, actor: str, evidence: Sequence[Evidence], summary: st
     return [Draft("wanted.submit", payload, prose)]
 
 
-def accept(item: ItemView, log: str, submission: str | None) -> list[Draft]:
+def accept(item: ItemView, log: str, submission: str | None, names: Mapping[str, str] = NAMELESS) -> list[Draft]:
     """Take a submission as what was asked for; without one named, the only one that waits.
+
+    Args:
+        names: What to call the actors, should one have to choose.
 
     Raises:
         NotYours: This log is not the item's home.
@@ -142,10 +140,11 @@ def accept(item: ItemView, log: str, submission: str | None) -> list[Draft]:
     """
     _check_home(item, log)
     _check_open("wanted.accept", item)
-    chosen = choose(item, submission)
+    chosen = choose(item, submission, names)
     actor = item.submissions[chosen].actor
     if actor not in item.granted and not item.terms.competition:
-        raise Taken("the submitter was never granted this item", f"Grant it first: wl grant {item.id[:12]} {actor}")
+        hint = f"Grant it first: wl grant {ids.short(item.id)} {actor}"
+        raise Taken("the submitter was never granted this item", hint)
     return [Draft("wanted.accept", _home(item) | {"submission": chosen, "actor": actor})]
 
 
@@ -160,7 +159,8 @@ def grant(item: ItemView, log: str, actor: str, until: int) -> list[Draft]:
     _check_home(item, log)
     _check_open("wanted.grant", item)
     if item.holder is not None and item.holder.actor != actor:
-        raise Taken("another holds the item", "Reject their work for good first: wl reject ITEM --final")
+        hint = f"Reject their work for good first: wl reject {ids.short(item.id)} --final"
+        raise Taken("another holds the item", hint)
     intent = item.intents.get(actor)
     submission = item.submission_of(actor)
     claim_op = intent.op if intent is not None and intent.kind == "claim" else submission
@@ -169,8 +169,13 @@ def grant(item: ItemView, log: str, actor: str, until: int) -> list[Draft]:
     return [Draft("wanted.grant", _home(item) | {"claim": claim_op, "actor": actor, "until": until})]
 
 
-def reject(item: ItemView, log: str, submission: str | None, reason: str, *, final: bool) -> list[Draft]:
+def reject(
+    item: ItemView, log: str, submission: str | None, reason: str, names: Mapping[str, str] = NAMELESS, *, final: bool
+) -> list[Draft]:  # fmt: skip
     """Refuse a submission, with the reason in the body.
+
+    Args:
+        names: What to call the actors, should one have to choose.
 
     Raises:
         NotYours: This log is not the item's home.
@@ -178,7 +183,7 @@ def reject(item: ItemView, log: str, submission: str | None, reason: str, *, fin
     """
     _check_home(item, log)
     _check_open("wanted.reject", item)
-    chosen = choose(item, submission)
+    chosen = choose(item, submission, names)
     payload = _home(item) | {"submission": chosen, "actor": item.submissions[chosen].actor, "final": final}
     return [Draft("wanted.reject", payload, {"reason": reason} if reason else {})]
 
@@ -238,7 +243,8 @@ def stamp(
     """
     accepted = item.accepted_of(submission)
     if accepted is None:
-        raise WrongStatus("only accepted work can be stamped", "Accept it first: wl accept ITEM --stamp …")
+        hint = f"Accept it first: wl accept {ids.short(item.id)} --stamp …"
+        raise WrongStatus("only accepted work can be stamped", hint)
     if accepted.actor == actor:
         raise NotYours("nobody stamps their own work", "Stamps are for others to give.")
     payload = _judged(item, submission, accepted.op, judged)
@@ -287,7 +293,8 @@ def unstamp(item: ItemView, stamp: str, actor: str, reason: str) -> list[Draft]:
         NotYours: Another gave it.
     """
     if next(each for each in item.stamps if each.op == stamp).author != actor:
-        raise NotYours("only its author takes a stamp back", "Its subject can dispute it: wl dispute ITEM --reason …")
+        hint = f"Its subject can dispute it: wl dispute {ids.short(item.id)} --reason …"
+        raise NotYours("only its author takes a stamp back", hint)
     return [_opinion("stamp.withdraw", {"item": item.id, "stamp": stamp}, {"reason": reason} if reason else {})]
 
 
@@ -298,7 +305,7 @@ def dispute(item: ItemView, stamp: str, actor: str, reason: str) -> list[Draft]:
         NotYours: It was given to another.
     """
     if next(each for each in item.stamps if each.op == stamp).subject != actor:
-        raise NotYours("only whoever was stamped disputes it", "Say what you think: wl comment ITEM …")
+        raise NotYours("only whoever was stamped disputes it", _speak(item))
     return [_opinion("stamp.dispute", {"item": item.id, "stamp": stamp}, {"reason": reason})]
 
 
@@ -310,46 +317,71 @@ def answer(item: ItemView, disputed: str, actor: str, text: str) -> list[Draft]:
     """
     stamp = next(each.stamp for each in item.disputes if each.op == disputed)
     if next(each for each in item.stamps if each.op == stamp).author != actor:
-        raise NotYours("only the author of a stamp answers for it", "Say what you think: wl comment ITEM …")
+        raise NotYours("only the author of a stamp answers for it", _speak(item))
     return [_opinion("stamp.answer", {"item": item.id, "dispute": disputed}, {"text": text})]
+
+
+def _speak(item: ItemView) -> str:
+    return f"Say what you think: wl comment {ids.short(item.id)} …"
 
 
 def _opinion(t: str, payload: dict[str, Any], prose: dict[str, str]) -> Draft:
     return Draft(t, payload | {"prose": sorted(prose)}, prose)
 
 
-def choose_stamp(item: ItemView, wanted: str | None, mine: Callable[[Stamped], bool]) -> str:
+def choose_stamp(
+    item: ItemView, wanted: str | None, mine: Callable[[Stamped], bool], names: Mapping[str, str] = NAMELESS
+) -> str:  # fmt: skip
     """Return the stamp meant: by the start of its id, or the only one that fits.
 
+    Args:
+        names: What to call the actors, should one have to choose.
+
     Raises:
-        WrongStatus: None or several fit.
+        NotFound: None or several fit.
     """
-    fits = [each.op for each in item.stamps if (each.op.startswith(wanted) if wanted else mine(each))]
+    fits = [each for each in item.stamps if (each.op.startswith(wanted) if wanted else mine(each))]
     if len(fits) == 1:
-        return fits[0]
+        return fits[0].op
     if not fits:
-        raise WrongStatus("there is no such stamp on this item", "See: wl show ITEM")
-    raise WrongStatus(f"several stamps fit: {', '.join(op[:12] for op in fits)}", "Name one: --stamp ID")
+        others = ", but by others" if item.stamps and not wanted else ""
+        raise NotFound(f"there is no such stamp on this item{others}", f"See: wl show {ids.short(item.id)}")
+    listed = "; ".join(_made(each.op, each.author, each.hlc[0], names) for each in fits)
+    raise NotFound("several stamps fit", f"Name one with --stamp: {listed}")
 
 
-def choose(item: ItemView, submission: str | None) -> str:
+def choose(item: ItemView, submission: str | None, names: Mapping[str, str] = NAMELESS) -> str:
     """Return the submission meant: by prefix, or the only one that waits.
+
+    Args:
+        names: What to call the actors, should one have to choose.
 
     Raises:
         WrongStatus: None or several wait.
     """
-    waiting = [op for op in item.unjudged if submission is None or op.startswith(submission)]
+    unjudged = item.unjudged
+    waiting = [op for op in item.handed_in if op in unjudged and op.startswith(submission or "")]
     if len(waiting) == 1:
         return waiting[0]
     if not waiting:
-        raise WrongStatus("no submission waits for you", "The worker hands it in with: wl done ITEM")
-    listed = ", ".join(op[:12] for op in sorted(waiting))
-    raise WrongStatus(f"several submissions wait: {listed}", "Name one: --submission ID")
+        hint = f"The worker hands it in with: wl done {ids.short(item.id)}"
+        raise WrongStatus("no submission waits for you", hint)
+    raise WrongStatus("several submissions wait", name_one(item, waiting, names))
+
+
+def name_one(item: ItemView, submissions: Iterable[str], names: Mapping[str, str]) -> str:
+    """Ask for one of some submissions, by saying whose each is and of what day."""
+    fits = ((op, item.submissions[op]) for op in submissions)
+    return f"Name one with --submission: {'; '.join(_made(op, s.actor, s.hlc.ms, names) for op, s in fits)}"
+
+
+def _made(op: str, actor: str, ms: int, names: Mapping[str, str]) -> str:
+    return f"{ids.short(op)} by {names.get(actor) or ids.short(actor)}, {timestamp.from_ms(ms)[:10]}"
 
 
 def _check_home(item: ItemView, log: str) -> None:
     if item.home != log:
-        raise NotYours("only the item's home decides", "Ask its poster; see: wl show ITEM")
+        raise NotYours("only the item's home decides", f"Ask its poster; see: wl show {ids.short(item.id)}")
 
 
 def _check_open(op: str, item: ItemView) -> None:

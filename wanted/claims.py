@@ -12,6 +12,11 @@ def rank(item: str, actor: str) -> str:
     return sha256((item + actor).encode()).hexdigest()
 
 
+def in_line(item: str, claimers: Iterable[str]) -> list[str]:
+    """Return the claimers of an item, whoever comes first in front."""
+    return sorted(claimers, key=lambda actor: rank(item, actor))
+
+
 def provisional_holder(item: str, claimers: Iterable[str]) -> str | None:
     """Return the claimer who comes first, or None where nobody claims."""
     return min(claimers, key=lambda actor: rank(item, actor), default=None)

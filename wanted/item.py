@@ -74,6 +74,10 @@ class Intent(NamedTuple):
     op: str
 
 
+StampKey = tuple[str, str]
+"""Who speaks (what stands for the owner), and of which submission."""
+
+
 class Submission(NamedTuple):
     """Work handed in.
 
@@ -103,8 +107,10 @@ class Item:
     rejected: list[Rejected] = field(default_factory=list)
     intents: dict[str, Intent] = field(default_factory=dict)
     submissions: dict[str, Submission] = field(default_factory=dict)
-    stamps: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    withdrawn: dict[str, tuple[str, str]] = field(default_factory=dict)
+    stamps: dict[StampKey, dict[str, Any]] = field(default_factory=dict)
+    given: dict[str, StampKey] = field(default_factory=dict)
+    authors: dict[str, str] = field(default_factory=dict)
+    withdrawn: dict[str, str] = field(default_factory=dict)
     disputes: dict[str, str] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
 
@@ -153,9 +159,19 @@ class Item:
         """Return the acceptance made by an operation."""
         return next((a for a in self.accepted if a.op == op), None)
 
-    def stamp_by(self, op: str) -> dict[str, Any] | None:
-        """Return the stamp given by an operation, as far as it stands."""
-        return next((stamp for stamp in self.stamps.values() if stamp["op"] == op), None)
+    def give(self, key: StampKey, author: str, stamp: dict[str, Any]) -> None:
+        """Keep a stamp; it takes the place of what the same owner said of the same work, and is remembered itself."""
+        op = str(stamp["op"])
+        self.stamps[key], self.given[op], self.authors[op] = stamp, key, author
+
+    def standing(self, op: str) -> dict[str, Any] | None:
+        """Return what stands where the stamp of an operation was given: itself, or what has taken its place.
+
+        One that was taken back has no place any more.
+        """
+        key = self.given.get(op)
+        stamp = None if key is None or op in self.withdrawn else self.stamps[key]
+        return None if stamp is None or stamp["op"] in self.withdrawn else stamp
 
     def to_json(self, context: Context) -> dict[str, Any]:
         """Return the facet as a `wl-json` object."""
@@ -183,10 +199,12 @@ class Item:
 
     def _opinions(self) -> dict[str, Any]:
         """Return what was said of stamps, where anything was."""
-        given = {str(stamp["op"]): stamp for stamp in self.stamps.values()}
-        withdrawn = [[stamp, op, given[stamp]["author"]] for stamp, (_, op) in self.withdrawn.items() if stamp in given]
+        withdrawn = [[stamp, op, self.authors[stamp]] for stamp, op in self.withdrawn.items()]
+        # What was said against a stamp stands beside the one that took its place: giving it anew is no answer.
         disputes = [
-            [op, stamp, self.answers.get(op)] for op, stamp in self.disputes.items() if stamp not in self.withdrawn
+            [op, stamp["op"], self.answers.get(op)]
+            for op, about in self.disputes.items()
+            if (stamp := self.standing(about)) is not None
         ]
         found = {"withdrawn": sorted(withdrawn), "disputes": sorted(disputes, key=lambda one: str(one[0]))}
         return {name: listed for name, listed in found.items() if listed}

@@ -9,15 +9,18 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from beads import weigh
 from beads.clock import Hlc
+from beads.errors import NotFound
 from beads.ledger import Author, Ledger
 from beads.limits import NO_POSITION
 from beads.op import Line, Op
 from beads.rules import Entity, Live
 from stamps import credential
 from wanted import sheetfile, view
-from wanted.errors import BundleError, WrongStatus
+from wanted.errors import BundleError
 from wanted.ops.stamp import facts_of
 from wanted.ops.table import BOARD
 from wanted.sheetfile import SheetFile
@@ -60,12 +63,15 @@ def gather(ledger: Ledger, actor: str, chosen: Choose = everything, *, words: bo
         shown = [stamp for stamp in item.stamps if stamp.subject == actor and chosen(stamp)]
         if shown:
             lives = {live.op.id: live for live in ledger.index.ops_of(Entity("bead", item.id))}
-            ops |= {op_id: live for op_id, live in lives.items() if _proves(live, item, shown)}
+            about = {lives[said.op].op.payload.stamp for said in item.disputes}
+            ops |= {op_id: live for op_id, live in lives.items() if _proves(live, item, shown, about)}
             credentials += [_credential(lives[stamp.op], ledger.commons) for stamp in shown]
     bodies = _bodies(ledger, ops.values()) if words else []
     if ops:
         ops |= {live.op.id: live for live in _covering(ledger, _reach(ops.values()))}
         ops |= {live.op.id: live for live in _governing(ledger, {live.actor for live in ops.values()})}
+        issuers = {live.actor for live in ops.values() if live.op.t == "stamp"}
+        ops |= {live.op.id: live for actor in sorted(issuers) for live in _profile(ledger, actor)}
     lines = [*_openings(ledger, ops.values()), *(live.op for live in ops.values())]
     actors = {live.actor for live in ops.values()}
     key_logs = {scid: keys.raw for scid in sorted(actors) if (keys := ledger.key_log(scid)) is not None}
@@ -82,27 +88,29 @@ def export(parts: Iterable[Part], author: Author, created: str) -> bytes:
         created: Now, `YYYY-MM-DDTHH:MM:SSZ`.
 
     Raises:
-        WrongStatus: There is no stamp to show.
+        NotFound: There is no stamp to show.
         BundleError: There are more than a verifier reads.
     """
     parts = [part for part in parts if part.credentials]
     credentials = [document for part in parts for document in part.credentials]
     if not credentials:
-        raise WrongStatus("no stamps to export", "Earn one: wl browse")
+        raise NotFound("no stamps to export", "Earn one: wl browse")
     if len(credentials) > sheetfile.MAX_STAMPS:
         raise BundleError("too_many", f"a sheet shows at most {sheetfile.MAX_STAMPS} stamps", "Choose: --only …")
-    presentation = credential.presentation(credentials, author.key_log.first_did, author.signer, created)
     key_logs = {scid: raw for part in parts for scid, raw in part.key_logs.items()} | {author.actor: author.key_log.raw}
     file = SheetFile(
         schema=sheetfile.SCHEMA,
         holder=author.actor,
-        presentation=presentation,
+        presentation={},
         genesis=sorted(part.genesis.decode() for part in parts),
         key_logs=[raw.decode() for _, raw in sorted(key_logs.items())],
         lines=[line.raw.decode().rstrip("\n") for part in parts for line in part.lines],
         bodies=[raw.decode() for part in parts for raw in part.bodies],
     )
-    return sheetfile.write(file)
+    # The holder signs for what lies beneath, too: nobody else takes an answer out.
+    named = {"id": sheetfile.name_of(file)}
+    signed = credential.presentation(credentials, author.key_log.first_did, author.signer, created, named)
+    return sheetfile.write(msgspec.structs.replace(file, presentation=signed))
 
 
 def _items(ledger: Ledger, actor: str) -> Iterable[ItemView]:
@@ -115,9 +123,10 @@ def _items(ledger: Ledger, actor: str) -> Iterable[ItemView]:
             yield item
 
 
-def _proves(live: Live, item: ItemView, shown: Sequence[Stamped]) -> bool:
+def _proves(live: Live, item: ItemView, shown: Sequence[Stamped], about: Collection[str]) -> bool:
+    """Say whether an operation is needed; `about` names stamps that were disputed before others took their place."""
     if live.op.t == "stamp":
-        return any(stamp.op == live.op.id for stamp in shown)
+        return live.op.id in about or any(stamp.op == live.op.id for stamp in shown)
     if live.op.t == "wanted.submit":
         return any(stamp.submission == live.op.id for stamp in shown)
     if live.op.t in _OPINIONS:
@@ -158,6 +167,13 @@ def _covering(ledger: Ledger, reach: Mapping[str, tuple[int, int]]) -> Iterable[
             if seq >= first and (known is None or known[0] < last):
                 found[live.op.log, log] = seq, live
     return [live for _, live in found.values() if not live.past_cut]
+
+
+def _profile(ledger: Ledger, actor: str) -> list[Live]:
+    """Return how an issuer wants to be called, by its own word: the latest, as the fold has it."""
+    said = [live for live in ledger.index.ops_of(Entity("actor", actor)) if live.op.t == "profile"]
+    said.sort(key=lambda live: (live.op.hlc, live.op.log, live.op.seq))
+    return said[-1:]
 
 
 def _governing(ledger: Ledger, actors: Collection[str]) -> list[Live]:

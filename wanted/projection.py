@@ -44,12 +44,10 @@ def _item_rows(state: Mapping[str, Any], prose: Prose) -> Rows:
 
 def _submission_row(item: view.ItemView, op: str) -> Row:
     submission = item.submissions[op]
-    verdict = "accepted" if item.accepted_of(op) else "waiting"
-    if any(rejected.submission == op for rejected in item.rejected):
-        verdict = "rejected"
-    elif verdict == "waiting" and submission.past_cut:
-        verdict = "cut"
-    return {"entity": item.id, "op": op, "actor": submission.actor, "created": submission.hlc.ms, "verdict": verdict}
+    return {
+        "entity": item.id, "op": op, "actor": submission.actor, "created": submission.hlc.ms,
+        "verdict": item.verdict(op),
+    }  # fmt: skip
 
 
 def _stamp_row(item: view.ItemView, stamp: view.Stamped) -> Row:

@@ -11,7 +11,7 @@ does not show nothing is assumed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -59,11 +59,13 @@ class Proofs(NamedTuple):
         stamps: By the id of their credential, those that count.
         refused: Likewise, those that do not.
         ops: Every operation, by its id.
+        handles: Commons and actor → how the actor wants to be called there.
     """
 
     stamps: Mapping[str, Proven]
     refused: Mapping[str, Refusal]
     ops: Mapping[str, Op]
+    handles: Mapping[tuple[str, str], str]
 
 
 def prove(texts: Sequence[str], keys: Mapping[str, KeyLog], commons: Mapping[str, Genesis]) -> Proofs:
@@ -83,15 +85,18 @@ def prove(texts: Sequence[str], keys: Mapping[str, KeyLog], commons: Mapping[str
         by_commons[one.op.commons].append(one)
     stamps: dict[str, Proven] = {}
     refused: dict[str, Refusal] = {}
+    handles: dict[tuple[str, str], str] = {}
     for where, lives in by_commons.items():
         weighed = _weighed(lives, where, commons[where], keys)
+        context = Context(where, commons[where], weighed.governance)
         refused |= _uncounted(lives, weighed, keys)
-        for entity, group in _by_item(lives, weighed).items():
-            kept, lost = _item(entity, group, Context(where, commons[where], weighed.governance))
+        handles |= {(where, actor): handle for actor, handle in _handles(_of_kind("actor", lives, weighed), context)}
+        for entity, group in _of_kind("bead", lives, weighed).items():
+            kept, lost = _item(entity, group, context)
             stamps |= kept
             refused |= lost
         stamps |= _covered(lives, weighed, stamps)
-    return Proofs(stamps, refused, {one.op.id: one.op for one in verified})
+    return Proofs(stamps, refused, {one.op.id: one.op for one in verified}, handles)
 
 
 # -- lines ---------------------------------------------------------------------------------------------------------
@@ -202,15 +207,23 @@ def _why(log: Log, op: Op, keys: Mapping[str, KeyLog]) -> Refusal:
     return Refusal("banned", "is by somebody whom the commons had banned by then")
 
 
-def _by_item(lives: Iterable[Live], weighed: Weighed) -> Mapping[Entity, list[Live]]:
+def _of_kind(wanted: str, lives: Iterable[Live], weighed: Weighed) -> Mapping[Entity, list[Live]]:
+    """Return what counts of the operations on each bead, or on each actor."""
     groups: defaultdict[Entity, list[Live]] = defaultdict(list)
     for one in lives:
         log, kind = weighed.logs[one.op.log], BOARD.types.get(one.op.t)
         entity = fold.entity_of(one.op, one.actor, BOARD)
         counts = log.counts(one.op.seq) or (kind is not None and kind.named_past_cut and log.is_read(one.op.seq))
-        if entity is not None and entity.kind == "bead" and counts:
+        if entity is not None and entity.kind == wanted and counts:
             groups[entity].append(weigh.live(one.op, log))
     return groups
+
+
+def _handles(actors: Mapping[Entity, Sequence[Live]], context: Context) -> Iterator[tuple[str, str]]:
+    for entity, group in actors.items():
+        state = fold.fold_entity(entity, group, BOARD, context).state
+        if state and state["handle"]:
+            yield entity.id, state["handle"]
 
 
 # -- items ---------------------------------------------------------------------------------------------------------

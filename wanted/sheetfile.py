@@ -3,10 +3,13 @@
 Pure and small: whoever verifies a sheet needs this, and nothing of how one is made.
 """
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 
+from stamps.encoding import b64u_encode
+from stamps.jcs import jcs_encode
 from wanted.errors import BundleError
 
 SCHEMA = "wasteland-sheet/1"
@@ -53,6 +56,12 @@ def read(value: object) -> SheetFile:
     if file.schema != SCHEMA:
         raise BundleError("schema", f"not a sheet of the kind {SCHEMA}")
     return file
+
+
+def name_of(file: SheetFile) -> str:
+    """Return the name of all that lies beneath a presentation, as a URI that names by hash (RFC 6920, section 3)."""
+    beneath = {"bodies": file.bodies, "genesis": file.genesis, "key_logs": file.key_logs, "lines": file.lines}
+    return f"ni:///sha-256;{b64u_encode(sha256(jcs_encode(beneath)).digest())}"
 
 
 def write(file: SheetFile) -> bytes:

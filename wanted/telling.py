@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from stamps import sheet, timestamp
 from stamps.errors import quoted
 from stamps.foreign import Foreign
@@ -37,20 +39,37 @@ def _sheet(found: VerifiedSheet) -> Iterator[str]:
     for origin, n in summary.commons.items():
         yield f"  earned in    {found.commons[origin]} {origin[:20]}…: {n}"
     for issuer, n in _issuers(found.stamps).items():
-        yield f"  issued by    {issuer}: {n}"
+        yield f"  issued by    {issuer}{_claims(found, issuer)}: {n}"
     for stamp in summary.timeline:
-        said = f"{stamp.severity}, by {stamp.issuer[:12]}{_contested(stamp)}"
-        yield f"  {timestamp.from_ms(stamp.time_ms)[:10]}  {stamp.title} ({said})"
+        notes = filter(None, (stamp.severity, f"by {_name(found, stamp)}", sheet.checked(stamp), _contested(stamp)))
+        yield f"  {timestamp.from_ms(stamp.time_ms)[:10]}  {stamp.title} ({', '.join(notes)})"
         if words := found.words.get(stamp.op):
             yield f"              {quoted(words, _LONG)}"
     if found.covered:
-        yield f"Its issuer's log was seen that far by the delegates of its commons: {len(found.covered)} of these."
+        yield (
+            f"For {len(found.covered)} of these, those who govern the commons (its delegates) have signed that they "
+            "had seen it there."
+        )
     yield NOT_WITHDRAWN
     yield f"It shows {summary.stamps}; its holder may have left others out."
 
 
 def _contested(stamp: EarnedStamp) -> str:
-    return f", disputed{' and answered' if stamp.answered else ''}" if stamp.disputed else ""
+    return f"disputed{' and answered' if stamp.answered else ''}" if stamp.disputed else ""
+
+
+def _name(found: VerifiedSheet, stamp: EarnedStamp) -> str:
+    """Name an issuer: by its own word where the file holds that, and always by its id."""
+    handle = found.handles.get((stamp.commons, stamp.issuer))
+    return f"{quoted(handle)} ({stamp.issuer[:12]})" if handle else stamp.issuer[:12]
+
+
+def _claims(found: VerifiedSheet, issuer: str) -> str:
+    return f" (calls itself {', '.join(map(quoted, said))})" if (said := _handles(found, issuer)) else ""
+
+
+def _handles(found: VerifiedSheet, issuer: str) -> list[str]:
+    return sorted({handle for (_, actor), handle in found.handles.items() if actor == issuer})
 
 
 def _issuers(stamps: Iterable[EarnedStamp]) -> Mapping[str, int]:
@@ -61,13 +80,17 @@ def _sheet_json(found: VerifiedSheet) -> dict[str, Any]:
     return {
         "kind": "sheet",
         "holder": found.holder,
-        "issuers": [{"actor": issuer, "stamps": n} for issuer, n in _issuers(found.stamps).items()],
+        "issuers": [
+            {"actor": issuer, "handles": _handles(found, issuer), "stamps": n}
+            for issuer, n in _issuers(found.stamps).items()
+        ],
         "commons": [{"id": commons, "name": name} for commons, name in sorted(found.commons.items())],
         "stamps": [
             {"op": s.op, "title": s.title, "issuer": s.issuer, "commons": s.commons, "item": s.item,
              "submission": s.submission, "dims": dict(s.dims), "confidence": s.confidence, "severity": s.severity,
              "skills": list(s.skills), "time_ms": s.time_ms, "disputed": s.disputed, "answered": s.answered,
-             "words": found.words.get(s.op), "covered": s.op in found.covered}
+             "checks": [msgspec.to_builtins(run) for run in s.checks], "words": found.words.get(s.op),
+             "covered": s.op in found.covered}
             for s in found.stamps
         ],
         "said": NOT_WITHDRAWN,

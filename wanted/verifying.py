@@ -40,6 +40,7 @@ class VerifiedSheet(NamedTuple):
         commons: Id → name, of where they were earned.
         words: Operation → what its writer said with it, where the holder chose to show it.
         covered: The stamps, by their operations, whose issuer's log enough delegates have seen as far as the stamp.
+        handles: Commons and issuer → what the issuer calls itself there, where the file holds its word for it.
     """
 
     holder: str
@@ -47,6 +48,7 @@ class VerifiedSheet(NamedTuple):
     commons: Mapping[str, str]
     words: Mapping[str, str]
     covered: frozenset[str]
+    handles: Mapping[tuple[str, str], str]
 
 
 def verify_file(raw: bytes, now_ms: int, known: Known | None = None) -> VerifiedSheet | Foreign:
@@ -77,7 +79,7 @@ def verify_sheet(file: SheetFile, now_ms: int) -> VerifiedSheet:
     """
     keys = _key_logs(file.key_logs)
     if file.holder not in keys:
-        raise BundleError("key_log", "the holder's key log is missing")
+        raise BundleError("key_log", f"it names a holder, {quoted(file.holder)}, whose keys it does not hold")
     commons = {ids.commons_id(text.encode()): _genesis(text) for text in file.genesis}
     documents = _documents(file)
     proofs = proving.prove(file.lines, keys, commons)
@@ -88,10 +90,16 @@ def verify_sheet(file: SheetFile, now_ms: int) -> VerifiedSheet:
     names = {each: founding.name for each, founding in commons.items() if each in used}
     covered = frozenset(proven.earned.op for proven in proofs.stamps.values() if proven.covered)
     words = _words(file.bodies, proofs.ops.values())
-    return VerifiedSheet(file.holder, stamps, names, words, covered & {stamp.op for stamp in stamps})
+    if file.presentation.get("id") != sheetfile.name_of(file):
+        raise BundleError("lines", "its holder signed for other operations than it holds: some were added or taken out")
+    issuers = {(stamp.commons, stamp.issuer) for stamp in stamps}
+    handles = {issuer: handle for issuer, handle in proofs.handles.items() if issuer in issuers}
+    return VerifiedSheet(file.holder, stamps, names, words, covered & {stamp.op for stamp in stamps}, handles)
 
 
 def _parse(raw: bytes) -> ForeignJson:
+    if not raw.strip():
+        raise BundleError("format", "the file is empty")
     try:
         return jcs_parse(raw)
     except CanonError as error:

@@ -8,8 +8,11 @@ import msgspec
 from beads.clock import Hlc
 from stamps.stamp import CheckRun, Severity
 from wanted import lifecycle
-from wanted.claims import provisional_holder
+from wanted.claims import in_line, provisional_holder
 from wanted.item import Accepted, Evidence, Holder, Intent, Rejected, Submission, Terms
+
+ACCEPTED, REJECTED, CUT, NOT_CHOSEN, WAITING = "accepted", "rejected", "cut", "not_chosen", "waiting"
+"""What becomes of a submission: `cut` lies past its log's cut, `not_chosen` is left when the item is over."""
 
 
 class Stamped(msgspec.Struct, frozen=True):
@@ -73,6 +76,16 @@ class ItemView(NamedTuple):
         return sorted(actor for actor, intent in self.intents.items() if intent.kind == "claim")
 
     @property
+    def in_line(self) -> list[str]:
+        """The claimers in the order in which the item would go to them."""
+        return in_line(self.id, self.claimers)
+
+    @property
+    def handed_in(self) -> list[str]:
+        """The submissions by time, the earliest first."""
+        return sorted(self.submissions, key=lambda op: (self.submissions[op].hlc, op))
+
+    @property
     def unjudged(self) -> dict[str, Submission]:
         """Submissions that count and that the home has neither accepted nor rejected."""
         judged = {a.submission for a in self.accepted} | {r.submission for r in self.rejected}
@@ -108,6 +121,20 @@ class ItemView(NamedTuple):
     def accepted_of(self, submission: str) -> Accepted | None:
         """Return the acceptance of a submission."""
         return next((a for a in self.accepted if a.submission == submission), None)
+
+    def rejection_of(self, submission: str) -> Rejected | None:
+        """Return the latest rejection of a submission."""
+        return next((r for r in reversed(self.rejected) if r.submission == submission), None)
+
+    def verdict(self, submission: str) -> str:
+        """Say what became of a submission: ACCEPTED, REJECTED, CUT, NOT_CHOSEN or, so far, WAITING."""
+        if self.accepted_of(submission) is not None:
+            return ACCEPTED
+        if self.rejection_of(submission) is not None:
+            return REJECTED
+        if self.submissions[submission].past_cut:
+            return CUT
+        return NOT_CHOSEN if self.status in lifecycle.FINAL else WAITING
 
     def is_disputed(self, stamp: str) -> bool:
         """Say whether the subject contests a stamp."""

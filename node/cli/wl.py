@@ -40,6 +40,7 @@ VERBS = {
     "leaderboard": ("node.cli.wl_circle", "leaderboard", "Who stands how, seen from my circle."),
     "init": ("node.cli.wl_identity", "init", "Make an identity (create and join do it too)."),
     "me": ("node.cli.wl_identity", "me", "Who I am, what I hold, what waits for me."),
+    "name": ("node.cli.wl_name", "name", "Say how I want to be called."),
     "id": ("node.cli.wl_id", "id_", "My keys: show, rotate, revoke, add devices and agents, recover."),
     "link": ("node.cli.wl_link", "link", "Accounts elsewhere, and actors, that are mine too: add, check, owner."),
     "erase": ("node.cli.wl_words", "erase", "Take my own words back, everywhere."),

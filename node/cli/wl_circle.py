@@ -3,7 +3,7 @@
 import click
 
 from beads.errors import NotFound
-from node import regard
+from node import circle, regard
 from node.circle import around
 from node.cli.common import Output, table, verb
 from node.home import Home, locate
@@ -28,7 +28,7 @@ def why(output: Output, actor: str, dimension: str, terms: bool) -> None:
                 "why": regard.why_json(found, formula) | {"stamps": plain.evidence(each)["stamps"]},
             },
             [
-                *regard.why_lines(found, each.score, here.name), *plain.evidence_lines(view, each),
+                *regard.why_lines(found, each.score, here.name, here.circle.owners), *plain.evidence_lines(view, each),
                 *(formula if terms else ()),
             ],
             [f"wl trust {view.actor[:12]} 1"] if view.actor != here.me and not found.trust else (),
@@ -48,10 +48,10 @@ def _evidence(view: SheetView, dimension: str) -> Evidence:
 def leaderboard(output: Output, dimension: str, limit: int) -> None:
     """List those of whom my circle has evidence enough, the surest first."""
     with around(Home(locate())) as here:
-        found = here.circle.leaderboard(dimension)[:limit]
+        found = here.circle.leaderboard(circle.dimension(dimension, here.indexes))[:limit]
         cells = [(str(line.place), here.name(line.actor), regard.said(line.score)) for line in found]
         output.result(
             {"dimension": dimension, "leaderboard": [regard.ranked_json(line) for line in found]},
-            table(cells, 1) or [f"Of nobody: {regard.NO_EVIDENCE} yet."],
+            table(cells, 1) or ["Of nobody there is evidence enough in your circle yet."],
             [f"wl why {found[0].actor[:12]}"] if found else ["wl stamp ITEM", "wl trust ACTOR 1"],
         )

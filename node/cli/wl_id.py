@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import click
 
 from beads.errors import NotFound
-from node import holdings, identity, portrait, repairing, wiring
+from node import holdings, identity, portrait, repairing, whom
 from node.cli.common import Output, Verbs, offline_option, verb
 from node.cli.wl_identity import existing_key, new_passphrase
-from node.commons import find_actor
 from node.errors import Usage
 from node.holdings import ALL, NONE
 from node.home import Home, locate
@@ -115,20 +114,10 @@ def show(output: Output, actor: str) -> None:
 def _key_log(home: Home, actor: str) -> KeyLog:
     if actor == "me":
         return home.key_log()
-    found = holdings.key_log(home, find_actor_anywhere(home, actor))
+    found = holdings.key_log(home, whom.anywhere(home, actor, ""))
     if found is None:
         raise NotFound(f"no key log of {actor} here", "It comes with what the actor writes: wl sync")
     return found
-
-
-def find_actor_anywhere(home: Home, actor: str) -> str:
-    """Return the actor meant, in any commons followed here."""
-    indexes = [wiring.open_index(home, commons) for commons in home.commons()]
-    try:
-        return find_actor(indexes, actor, "")
-    finally:
-        for index in indexes:
-            index.database.close()
 
 
 def _recovery(home: Home, keys: KeyLog) -> Path | None:

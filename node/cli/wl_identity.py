@@ -2,16 +2,21 @@
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from node import wiring
+from beads import ids
+from node import present, wiring
 from node.cli.common import Output, commons_option, verb
 from node.commons import earned
 from node.errors import Usage
 from node.home import Home, locate
 from node.keybox import RECOVERY
+from node.sheets.words import plain
+from node.waiting import Rows, waiting
 from stamps.errors import PassphraseNeeded
 from stamps.keyfile import load
 from stamps.keys import SigningKey
@@ -80,37 +85,54 @@ def me(output: Output, commons: str | None) -> None:
     keys = home.key_log()
     chosen = home.choose(commons)
     index = wiring.open_index(home, chosen)
-    mine = {"me": keys.scid}
-    query = index.database.query
-    held = query("SELECT entity, title, status FROM items WHERE holder = :me", mine)
-    claimed = query(
-        """SELECT i.entity, i.title, CASE WHEN i.holder IS NULL THEN 'unconfirmed' ELSE 'granted to another' END
-           FROM claimers c JOIN items i ON i.entity = c.entity
-           WHERE c.actor = :me AND i.status NOT IN ('completed', 'withdrawn') AND i.holder IS NOT :me""",
-        mine,
-    )
-    waiting = query(
-        """SELECT i.entity, i.title, s.op FROM submissions s JOIN items i ON i.entity = s.entity
-           WHERE i.poster = :me AND s.verdict = 'waiting' AND i.status NOT IN ('completed', 'withdrawn')""",
-        mine,
-    )
+    waits, names = waiting(index, keys.scid), present.names_in(index)
     stamps = len(earned(index, chosen, keys.scid))
     revoked = home.is_revoked
     output.result(
-        {
-            "actor": keys.scid, "did": keys.did, "commons": chosen, "stamps": stamps, "revoked": revoked,
-            "holding": [{"item": i, "title": t, "status": s} for i, t, s in held],
-            "claims": [{"item": i, "title": t, "standing": s} for i, t, s in claimed],
-            "to_judge": [{"item": i, "title": t, "submission": s} for i, t, s in waiting],
-        },
+        {"actor": keys.scid, "did": keys.did, "commons": chosen, "stamps": stamps, "revoked": revoked, **waits},
         [
             f"You are {keys.scid}",
             *(["This machine's key is revoked: it can read, and write no more. See: wl id show"] if revoked else []),
             f"{stamps} stamp(s) in {home.commons()[chosen].name}",
-            *(f"  holding  {i[:12]}  {t}  ({s})" for i, t, s in held),
-            *(f"  claimed  {i[:12]}  {t}  ({s})" for i, t, s in claimed),
-            *(f"  to judge {i[:12]}  {t}" for i, t, _ in waiting),
+            *_waiting_lines(waits, keys.scid, names),
         ],
-        [f"wl accept {i[:12]} --stamp --quality 4" for i, _, _ in waiting] or ["wl browse"],
-    )  # fmt: skip
+        _next(waits),
+    )
     index.database.close()
+
+
+def _waiting_lines(waits: Mapping[str, Rows], me: str, names: Mapping[str, str]) -> Iterator[str]:
+    for row in waits["holding"]:
+        yield _line("holding", row, f"({row['status']})")
+    for row in waits["claims"]:
+        behind = row["first"] not in (None, me)
+        first = present.name(row["first"], names) if behind else ""
+        comes = f": {first}" if row["standing"] != "unconfirmed" else f"; {first} comes first"
+        yield _line("claimed", row, f"({row['standing']}{comes if behind else ''})")
+    for row in waits["to_judge"]:
+        yield _line("to judge", row, f"(by {present.name(row['actor'], names)})")
+    for row in waits["rejected"]:
+        yield _line("rejected for good" if row["final"] else "rejected", row, f"({_brief(row['reason'])})")
+    for row in waits["to_answer"]:
+        yield _line(
+            "to answer", row, f"({present.name(row['actor'], names)} disputes your stamp: {_brief(row['reason'])})"
+        )
+
+
+def _line(what: str, row: Mapping[str, Any], more: str) -> str:
+    return plain(f"  {what:<9} {ids.short(row['item'])}  {row['title'] or present.NO_WORDS}  {more}")
+
+
+def _brief(text: str) -> str:
+    """Return what is said on one line."""
+    return " ".join(text.split()) or present.NO_WORDS
+
+
+def _next(waits: Mapping[str, Rows]) -> list[str]:
+    """Return the verbs that what waits is waiting for."""
+    verbs = (
+        ("to_judge", "wl accept {} --stamp --quality 4"), ("rejected", "wl show {}"),
+        ("to_answer", "wl answer {} --text …"),
+    )  # fmt: skip
+    found = [verb.format(ids.short(row["item"])) for name, verb in verbs for row in waits[name]]
+    return found or ["wl browse"]

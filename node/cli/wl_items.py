@@ -2,11 +2,11 @@
 
 import click
 
-from node import present, wiring
+from node import present, told, wiring
 from node.cli.common import Output, commons_option, table, verb
 from node.home import Home, locate
-from wanted import lifecycle, view
-from wanted.errors import BadItem
+from node.sheets.words import plain
+from wanted import lifecycle, lookup
 
 STATUSES = (*lifecycle.STATUSES, lifecycle.IN_REVIEW, "all")
 _COLUMNS = (
@@ -52,7 +52,7 @@ def browse(
     for row in rows:
         row["skills"] = [each for each in row["skills"].split(",") if each]
     cells = [
-        (row["id"][:12], row["status"], row["effort"], row["title"] or "(no words held here)", ",".join(row["skills"]))
+        (row["id"][:12], row["status"], row["effort"], plain(row["title"]) or present.NO_WORDS, ",".join(row["skills"]))
         for row in rows
     ]
     empty = "No items here." if status == "all" else f"Nothing is {status.replace('_', ' ')} here."
@@ -71,9 +71,6 @@ def show(output: Output, item: str, commons: str | None) -> None:
     """One item, whole: who, what was handed in, how it was judged."""
     home = Home(locate())
     index = wiring.open_index(home, home.choose(commons))
-    state = index.state("bead", index.resolve("bead", item))
-    found = view.read(state) if state else None
-    if found is None:
-        raise BadItem(f"{item} is not a wanted item", "See: wl browse")
-    output.result({"item": present.item_json(index, found)}, present.item_lines(index, found, present.names_in(index)))
+    whole = told.of(index, lookup.find(index, item), present.names_in(index))
+    output.result({"item": present.item_json(whole)}, present.item_lines(whole))
     index.database.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from beads.errors import NotFound
 from node import legacy, present, wiring
 from node.cli.common import Output, commons_option, offline_option, table, verb
 from node.cli.wl_work import in_step
@@ -61,11 +62,18 @@ def import_(
 
 @verb(name="legacy")
 @click.argument("handle", required=False)
+@click.option("--items", is_flag=True, help="List the items, with their ids there.")
 @commons_option
-def legacy_(output: Output, handle: str | None, commons: str | None) -> None:
+def legacy_(output: Output, handle: str | None, items: bool, commons: str | None) -> None:
     """List what was brought along from the reference, or the stamps that somebody had there."""
     home = Home(locate())
     index = wiring.open_index(home, home.choose(commons))
+    if items:
+        named = ("id", "title", "status", "source")
+        listed = [dict(zip(named, each, strict=True)) for each in legacy.items(index)]
+        rows = [tuple(map(visible, each.values())) for each in listed]
+        output.result({"items": listed}, table(rows, 1) or ["No items were brought along."], ["wl import DUMP --offer"])
+        return
     if handle is None:
         found = legacy.sources(index)
         rows = [(visible(source), kind, str(count)) for source, kind, count in found]
@@ -75,6 +83,8 @@ def legacy_(output: Output, handle: str | None, commons: str | None) -> None:
         )  # fmt: skip
         return
     stamps = legacy.stamps_of(index, handle, home.key_log().scid if home.exists else None)
+    if not stamps and addresses.left_out(handle) == handle:
+        raise NotFound(f"nobody called {visible(handle)} had stamps there", "wl legacy lists what was brought along.")
     said = [f"{visible(handle)} had {counted(len(stamps), 'stamp')} there, {UNSIGNED}: they weigh nothing."]
     if not stamps and addresses.left_out(handle) != handle:
         said.append("E-mail addresses were left out: wl import DUMP --dry-run says what stands for each.")

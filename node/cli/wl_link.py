@@ -5,15 +5,16 @@ from pathlib import Path
 
 import click
 
-from beads.errors import NotFound
-from node import accounts
+from beads.errors import NotFound, RemoteError
+from node import accounts, present
 from node.cli.common import Output, Verbs, commons_option, offline_option, verb
 from node.cli.wl_work import in_step
 from node.commons import Commons
-from node.errors import BAD_DATA, NotProven
+from node.errors import BAD_DATA, NotProven, Usage
 from node.home import Home, locate
 from stamps import account as proofs
 from stamps.account import FILE
+from stamps.errors import CredentialError
 
 
 @verb()
@@ -27,10 +28,10 @@ def add(output: Output, account: str, out: Path, commons: str | None, offline: b
     The first time it writes a signed file. Put that where it tells you to, and run it again.
     """
     with in_step(output, commons, offline) as ours:
-        chosen = proofs.normal(account)
+        chosen = _normal(account)
         reach = ours.home.config.suggested
         accounts.check_place(chosen, reach)
-        missing = accounts.why_not(chosen, ours.author.key_log, reach)
+        missing = _missing(chosen, ours, required=out.exists())
         if not missing:
             ours.link([*accounts.mine_but(ours, chosen), chosen])
             said = f"Proven and said: {chosen} is yours."
@@ -46,6 +47,26 @@ def add(output: Output, account: str, out: Path, commons: str | None, offline: b
             [f"Wrote {out}. Put it at", f"  {where}", "and run this again."],
             [f"wl link add {account}"],
         )
+
+
+def _normal(account: str) -> str:
+    try:
+        return proofs.normal(account)
+    except CredentialError as error:
+        raise Usage(str(error), "wl link add --help") from None
+
+
+def _missing(account: str, ours: Commons, *, required: bool) -> str:
+    """Say why an account is not proven; a place that cannot be reached is an error once a proof should lie there."""
+    try:
+        accounts.check(account, ours.author.key_log, ours.home.config.suggested)
+    except NotProven as error:
+        return str(error)
+    except RemoteError as error:
+        if required:
+            raise
+        return str(error)
+    return ""
 
 
 @verb()
@@ -77,7 +98,7 @@ def check(output: Output, actor: str, commons: str | None) -> None:
 def remove(output: Output, account: str, commons: str | None, offline: bool) -> None:
     """Say no longer that an account is mine."""
     with in_step(output, commons, offline) as ours:
-        chosen = proofs.normal(account)
+        chosen = _normal(account)
         if not any(proofs.same(each, chosen) for each in accounts.said(ours, ours.me)):
             raise NotFound(f"{chosen} is not named", "See: wl link check")
         ours.link(accounts.mine_but(ours, chosen))
@@ -86,17 +107,23 @@ def remove(output: Output, account: str, commons: str | None, offline: bool) -> 
 
 @verb()
 @click.argument("actor")
+@click.option("--yes", is_flag=True, help="It cannot be taken back, and I know what it costs.")
 @commons_option
 @offline_option
-def owner(output: Output, actor: str, commons: str | None, offline: bool) -> None:
+def owner(output: Output, actor: str, yes: bool, commons: str | None, offline: bool) -> None:
     """Say that another actor is mine, too; it counts, for ever, once that one has said the same of me.
 
-    Actors of one owner are one judge: they stamp each other nothing, and their stamps on a piece of work are one.
+    Actors of one owner are one judge: what they have stamped each other counts no more, and their stamps on a piece of
+    work are one.
     """
     with in_step(output, commons, offline) as ours:
-        chosen = ours.same_owner(actor)
+        chosen = ours.find_actor(actor)
+        name = present.name(chosen, ours.handles())
+        if not yes:
+            cost = f"You and {name} become one, for ever: what you have stamped each other counts no more."
+            raise Usage(cost, f"If that is so: wl link owner {actor} --yes")
+        ours.same_owner(chosen)
         both = ours.index.context.governance.same(ours.me, chosen)
-        name = ours.handles().get(chosen, chosen[:12])
         said = f"You and {name} are of one owner." if both else f"Said. It counts once {name} has said it of you."
         output.result({"actor": chosen, "mutual": both}, said)
 

@@ -18,7 +18,7 @@ from node.commons import Commons
 from node.errors import REFUSED
 from node.evidence import Changed, Difference
 from node.review import Outcome, Review, Wish
-from node.sheets.words import counted
+from node.sheets.words import counted, took
 from node.terminal import visible
 from wanted.check import MAX_TIMEOUT_S, TIMEOUT_S, Check
 from wanted.view import ItemView
@@ -128,10 +128,11 @@ def _outcomes(ours: Commons, item: ItemView, done: Review) -> list[str]:
         return ["", "Nothing was run." if checks else "The item asks for no checks; --check COMMAND runs one of yours."]
     lines = ["", "Checks, in a sandbox without network:"]
     for outcome in done.outcomes:
-        lines += [f"  {_said(outcome):<9} {outcome.run.command}  ({outcome.run.seconds} s)"]
+        lines += [f"  {_said(outcome):<9} {outcome.run.command}  ({took(outcome.run)})"]
         if not outcome.run.passed:
             log = checked.log_of(ours.home, done.submission, outcome.run)
-            lines += [*(f"            {line}" for line in _tail(outcome.output)), f"            all of it: {log}"]
+            tail = _tail(outcome.output) if outcome.output.strip() else []
+            lines += [f"            {line}" for line in tail] + ([f"            all of it: {log}"] if tail else [])
     return lines
 
 

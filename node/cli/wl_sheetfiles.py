@@ -6,10 +6,12 @@ from typing import Any
 import click
 
 from beads.errors import NotFound
-from node import present, sheetfiles, wiring
+from node import later, present, sheetfiles, whom, wiring
 from node.cli.common import Output, offline_option, verb
 from node.commons import Commons
+from node.errors import KNOWN
 from node.home import Home, locate
+from node.later import KnownHere
 from node.sheetfiles import Choice
 from stamps import foreign
 from stamps import sheet as sheets
@@ -69,7 +71,22 @@ def verify(output: Output, file: Path, logs: tuple[Path, ...], keys: tuple[str, 
     except FileNotFoundError as error:
         raise NotFound(f"no file {error.filename}") from None
     found = verify_file(raw, wiring.now_ms(), known)
-    output.result(telling.as_json(found) | _counted(found), telling.lines(found))
+    here = _known_here(output, found)
+    output.result(
+        telling.as_json(found) | _counted(found) | {"known_here": later.as_json(here)},
+        [*telling.lines(found), *later.lines(here)],
+    )
+
+
+def _known_here(output: Output, found: object) -> KnownHere:
+    """Ask this home; whatever is the matter with it, the file proves what it proves."""
+    if not isinstance(found, VerifiedSheet):
+        return later.NOTHING
+    try:
+        return later.known(Home(locate()), found)
+    except (*KNOWN, OSError) as error:
+        output.note(f"this home was not asked: {error}")
+        return later.NOTHING
 
 
 def _read(path: Path) -> bytes:
@@ -92,14 +109,24 @@ def import_(output: Output, file: Path) -> None:
     home = Home(locate())
     found = sheetfiles.keep(home, _read(file))
     mine = found.holder == home.key_log().scid
+    here = later.known(home, found)
     output.result(
         {"holder": found.holder, "mine": mine, "stamps": len(found.stamps),
-         "commons": [{"id": commons, "name": name} for commons, name in sorted(found.commons.items())]},
+         "commons": [{"id": commons, "name": name} for commons, name in sorted(found.commons.items())],
+         "known_here": later.as_json(here)},
         [f"Verified and kept: {len(found.stamps)} stamp(s) of {'you' if mine else found.holder}, earned in "
          f"{', '.join(sorted(found.commons.values()))}.",
-         "This home alone shows them; what they are worth is not counted from a file."],
+         *_shown_here(found, here), *later.lines(here)],
         [f"wl sheet show {'' if mine else found.holder[:12]}".rstrip()],
     )  # fmt: skip
+
+
+def _shown_here(found: VerifiedSheet, here: KnownHere) -> list[str]:
+    """Say what is shown of a file: of a commons that is followed its own word stands, of the others the file's."""
+    followed = [f"Of {', '.join(here.followed)} this home shows what it knows itself."] if here.followed else []
+    if len(here.followed) == len(found.commons):
+        return followed
+    return [*followed, "This home alone shows them; what they are worth is not counted from a file."]
 
 
 @verb()
@@ -117,5 +144,9 @@ def kept(output: Output) -> None:
 @click.argument("actor")
 def forget(output: Output, actor: str) -> None:
     """Keep the sheets of an actor no longer."""
-    count = sheetfiles.forget(Home(locate()), actor)
-    output.result({"forgotten": count}, f"Forgotten: {count} sheet(s).")
+    home = Home(locate())
+    chosen = whom.anywhere(home, actor, home.key_log().scid)
+    count = sheetfiles.forget(home, chosen)
+    if not count:
+        raise NotFound(f"no sheet is kept of {actor}", "See: wl sheet kept")
+    output.result({"actor": chosen, "forgotten": count}, f"Forgotten: {count} sheet(s).")

@@ -2,7 +2,8 @@
 
 import click
 
-from node.cli.common import Output, commons_option, offline_option, verb
+from node import present
+from node.cli.common import Output, commons_option, offline_option, table, verb
 from node.cli.wl_work import in_step, tell
 
 _stamp = click.option("--stamp", "-s", metavar="ID", help="Which one, where there are several.")
@@ -44,18 +45,27 @@ def answer(output: Output, item: str, stamp: str | None, text: str, commons: str
         tell(output, ours, ours.answer(item, stamp, text), "Answered.")
 
 
-@verb()
-@click.argument("actor")
+# So that a weight may begin with a dash.
+@verb(context_settings={"ignore_unknown_options": True})
+@click.argument("actor", required=False)
 @click.argument("weight", type=click.FloatRange(-1, 1), default=1.0)
 @commons_option
 @offline_option
-def trust(output: Output, actor: str, weight: float, commons: str | None, offline: bool) -> None:
-    """Say how much I trust somebody's judgement: from -1 (nothing of it counts for me) to 1; 0 takes it back.
-
-    A weight below zero follows a double dash: wl trust ACTOR -- -1
+def trust(output: Output, actor: str | None, weight: float, commons: str | None, offline: bool) -> None:
+    """Say how much I trust somebody's judgement: from -1 (nothing of it counts for me) to 1, which is the default; 0
+    takes it back. Everybody can read it. Without an actor: list what I have said.
     """
-    with in_step(output, commons, offline) as ours:
+    with in_step(output, commons, offline or actor is None) as ours:
+        names = ours.handles()
+        if actor is None:
+            said = [(whom, hundredths / 100) for whom, hundredths in ours.trusts()]
+            rows = [(present.name(whom, names), f"{each:g}") for whom, each in said]
+            listed = [{"actor": whom, "weight": each} for whom, each in said]
+            output.result(
+                {"trusts": listed}, table(rows, 0) or ["You have said nothing of anybody."], ["wl trust ACTOR"]
+            )
+            return
         chosen = ours.trust(actor, round(weight * 100))
-        name = ours.handles().get(chosen, chosen[:12])
-        said = f"You trust {name} at {weight:g}." if weight else f"You say nothing of {name} any more."
-        output.result({"actor": chosen, "weight": weight}, said, ["wl sheet show " + chosen[:12]])
+        name = present.name(chosen, names)
+        told = f"You trust {name} at {weight:g}." if weight else f"You say nothing of {name} any more."
+        output.result({"actor": chosen, "weight": weight}, told, ["wl sheet show " + chosen[:12]])

@@ -1,8 +1,9 @@
 """wl post, claim, release, done, accept, reject, stamp, close, withdraw, comment: working on the board."""
 
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import click
 import msgspec
 
-from node import present, wiring
+from node import present, told, wiring
 from node.cli.common import Output, commons_option, offline_option, reader_may_leave, verb
 from node.cli.wl_identity import ensure_identity
 from node.commons import Commons
-from node.errors import Usage
+from node.errors import REFUSED, Usage
 from node.home import Home, locate
+from node.sheets.words import counted
 from stamps.stamp import MAX_SCORE
 from wanted.board import Judgement
 from wanted.check import MAX_TIMEOUT_S, TIMEOUT_S, Check
@@ -23,9 +25,12 @@ from wanted.errors import Taken
 from wanted.item import Evidence, Terms
 from wanted.ops.post import EFFORTS
 from wanted.policy import DAY_MS
-from wanted.view import ItemView
+from wanted.view import ItemView, Stamped
 
 WAIT_SECONDS = 60
+SCORES = ("quality", "reliability", "creativity", "title")
+GIVEN = ("others", "skills", "message")
+_COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 NEW = Terms(
     project=None, effort="medium", priority=2, skills=(), dimensions=(), winners=1, competition=False, checks=(),
     deadline=None,
@@ -57,8 +62,8 @@ def in_step(output: Output, commons: str | None, offline: bool) -> Iterator[Comm
 
 def tell(output: Output, ours: Commons, item: ItemView, first: str, *following: str) -> None:
     """Print an item after a verb."""
-    lines = [first, *present.item_lines(ours.index, item, ours.handles())]
-    output.result({"item": present.item_json(ours.index, item)}, lines, following)
+    whole = told.of(ours.index, item, ours.handles())
+    output.result({"item": present.item_json(whole)}, [first, *present.item_lines(whole)], following)
 
 
 def offering(function: Callable[..., None]) -> Callable[..., None]:
@@ -151,13 +156,29 @@ def claim(output: Output, item: str, commons: str | None, offline: bool, wait: b
     with in_step(output, commons, offline) as ours:
         found = ours.claim(item)
     with Commons(ours.home, ours.id) as again:
+        if (wait or rig) and again.item(found.id).holder is None:
+            output.note(f"Waiting for the item's home to grant it, {WAIT_SECONDS} s at most …")
         found = _granted(again, found.id, WAIT_SECONDS if wait or rig else 0)
         if rig is not None:
             _hand_to_town(output, again, found, rig)
             return
         held = found.holder is not None and found.holder.actor == again.me
-        said = "Granted: it is yours." if held else "Claimed, unconfirmed until the item's home grants it."
+        stands = present.standing(found, again.me, again.handles())
+        said = "Granted: it is yours." if held else f"Claimed, {stands}."
         tell(output, again, found, said, f"wl done {found.id[:12]} --commit SHA --repo URL")
+        if wait and not held:
+            output.note(_why_not(again, found))
+            raise click.exceptions.Exit(REFUSED)
+
+
+def _why_not(ours: Commons, item: ItemView) -> str:
+    """Guess why a home has not granted an item: of its own rules it tells nobody."""
+    sql = "SELECT count(*) FROM items WHERE holder = :me AND home = :home"
+    ((held,),) = ours.index.database.query(sql, {"me": ours.me, "home": item.home})
+    if held:
+        things = counted(int(held), "item")
+        return f"Not granted in {WAIT_SECONDS} s. You hold {things} of this home, and it may let nobody hold more."
+    return f"Not granted in {WAIT_SECONDS} s: its home is away, or decides by hand. wl sync looks again."
 
 
 def _granted(ours: Commons, item: str, seconds: float) -> ItemView:
@@ -183,7 +204,7 @@ def _hand_to_town(output: Output, ours: Commons, item: ItemView, rig: str) -> No
 
     bead = take_on(ours, item, rig)
     output.result(
-        {"item": present.item_json(ours.index, item), "bead": bead.id, "rig": rig},
+        {"item": present.item_json(told.of(ours.index, item, ours.handles())), "bead": bead.id, "rig": rig},
         [f"Rig {rig} works on it as bead {bead.short}."],
         ["gt status", "gt mq list"],
     )
@@ -203,7 +224,7 @@ def release(output: Output, item: str, commons: str | None, offline: bool) -> No
 @click.argument("item")
 @commons_option
 @offline_option
-@click.option("--commit", help="The commit that does it.")
+@click.option("--commit", help="The commit that does it: its whole id, or what it is called in this folder.")
 @click.option("--repo", default="", help="Where the commit is: a URL.")
 @click.option("--url", "urls", multiple=True, help="An address that shows it; repeat for more.")
 @click.option("--summary", "-m", default="", help="What was done, in your words.")
@@ -214,7 +235,9 @@ def done(
     """Hand work in, with evidence."""
     evidence: list[Evidence] = [{"kind": "url", "url": url} for url in urls]
     if commit:
-        evidence.insert(0, {"kind": "git_commit", "commit": commit, "repo": repo})
+        evidence.insert(0, {"kind": "git_commit", "commit": _whole(commit), **({"repo": repo} if repo else {})})
+        if not repo:
+            output.note("Say where the commit is with --repo URL, or nobody can fetch it.")
     with in_step(output, commons, offline) as ours:
         found = ours.submit(item, evidence, summary)
         granted = found.terms.competition or ours.me in found.granted
@@ -224,6 +247,16 @@ def done(
             else "Handed in, but the item was never granted to you: claim it, or its home may not take it."
         )
         tell(output, ours, found, said, "wl sync   (to see how it was judged)")
+
+
+def _whole(commit: str) -> str:
+    """Return the whole id of a commit; a short one, or a name, is looked up in the repository that we are in."""
+    if _COMMIT.fullmatch(commit):
+        return commit
+    found = wiring.git_commit(commit)
+    if not found:
+        raise Usage(f"there is no commit {commit} in this folder's repository", "Give its id in full, or go there.")
+    return found
 
 
 def judging(function: Callable[..., None]) -> Callable[..., None]:
@@ -286,11 +319,23 @@ def accept(
     **scores: object,
 ) -> None:  # fmt: skip
     """Take a submission as what was asked for; --stamp judges it too."""
+    # Whoever gives a score means a stamp, said or not.
+    with_stamp = with_stamp or any(scores[name] for name in GIVEN) or any(scores[name] is not None for name in SCORES)
     said = judgement(**scores) if with_stamp else None  # type: ignore[arg-type]
     with in_step(output, commons, offline) as ours:
         found = ours.accept(item, submission, said)
         words = "Accepted and stamped." if with_stamp else "Accepted."
+        if with_stamp:
+            _tell_of_checks(output, found, found.stamps[-1:])
         tell(output, ours, found, words, *(() if with_stamp else (f"wl stamp {found.id[:12]} --quality 4",)))
+
+
+def _tell_of_checks(output: Output, item: ItemView, stamps: Sequence[Stamped]) -> None:
+    """Say what of an item's checks the stamp that was given now does not speak of."""
+    ran = {run.command for stamp in stamps for run in stamp.checks}
+    left = sum(check.command not in ran for check in item.terms.checks)
+    if left:
+        output.note(f"{counted(left, 'check')} of this item did not run before this stamp: wl review {item.id[:12]}")
 
 
 @verb()
@@ -305,7 +350,15 @@ def stamp(
     """Judge accepted work."""
     said = judgement(**scores)  # type: ignore[arg-type]
     with in_step(output, commons, offline) as ours:
-        tell(output, ours, ours.stamp(item, submission, said), "Stamped.")
+        before = {stamp.op for stamp in ours.item(item).stamps if stamp.author == ours.me}
+        found = ours.stamp(item, submission, said)
+        mine = [stamp for stamp in found.stamps if stamp.author == ours.me]
+        new = [stamp for stamp in mine if stamp.op not in before]
+        replaced = len(mine) == len(before) and bool(before)
+        _tell_of_checks(output, found, new)
+        if any(found.is_disputed(stamp.op) and not found.is_answered(stamp.op) for stamp in new):
+            output.note(f"What was said against it before still stands: wl answer {found.id[:12]} --text …")
+        tell(output, ours, found, "Stamped; it takes the place of what you said before." if replaced else "Stamped.")
 
 
 @verb()

@@ -13,19 +13,20 @@ from typing import Any, Final, NamedTuple
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from node import regard
 from node.sheets import palette, timeline, words
 from node.sheets.radar import Radar, radar
 from node.sheets.timeline import Stretch, Timeline
 from node.sheets.view import Evidence, SheetView
 from stamps import tiers
-from stamps.sheet import EarnedStamp
+from stamps.sheet import EarnedStamp, checked
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 STATIC: Final = Path(__file__).parents[1] / "web" / "static"
 SHOWN, FEW = 30, 12
 """So many stamps are told in all, and under each number."""
 WIDE, NARROW = 720.0, 330.0
-CARD, SLIM = 800, 464
+CARD, SLIM = 800, 484
 """How wide a card is, with a radar and without."""
 ROWS: Final = 6
 """So many dimensions have room on a card."""
@@ -84,7 +85,8 @@ def prepare(environment: Environment) -> Environment:
     environment.finalize = _seen
     environment.filters.update(
         day=words.date, age=words.age, counted=words.counted, number=words.number, state=words.state,
-        checked=words.checked, ran=words.ran, fit=words.fit,
+        checked=checked, ran=words.ran, fit=words.fit,
+        capped=regard.capped, too_little=regard.too_little,
         rule=tiers.rule,
     )  # fmt: skip
     environment.globals.update(rungs=tiers.LADDER, shown=SHOWN, few=FEW, facts=_facts)

@@ -6,6 +6,7 @@ from typing import Final
 from node.sheets import words
 from node.sheets.view import Behind, Evidence, SheetView
 from stamps import tiers
+from stamps.sheet import checked
 
 SHOWN: Final = 20
 """So many stamps are told, the newest, and so many skills, the commonest; the others are in the JSON."""
@@ -70,7 +71,7 @@ def _badges(view: SheetView) -> list[str]:
 def _signs(view: SheetView) -> list[str]:
     if not view.signals:
         return []
-    return ["## Signs", "", *(f"- {quoted(view.named.actor(one.actor))} {one.says}" for one in view.signals)]
+    return ["## Signs", "", *(f"- {quoted(view.one_owner(one.actor))} {one.says}" for one in view.signals)]
 
 
 def _stamps(view: SheetView) -> list[str]:
@@ -88,7 +89,7 @@ def _stamps(view: SheetView) -> list[str]:
 def _stamp(view: SheetView, one: Behind) -> str:
     stamp = one.stamp
     scores = ", ".join(f"{quoted(name)} {score}" for name, score in stamp.dims)
-    notes = ", ".join(filter(None, (stamp.severity, words.checked(stamp), words.state(stamp))))
+    notes = ", ".join(filter(None, (stamp.severity, checked(stamp), words.state(stamp))))
     by = quoted(view.named.actor(stamp.issuer))
     return _row((words.date(stamp.time_ms), quoted(stamp.title), by, scores, notes))
 

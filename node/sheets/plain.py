@@ -26,7 +26,7 @@ def _regarded(view: SheetView) -> list[str]:
         found.append(f"  next         {view.rung.next}: {', '.join(view.rung.missing)}")
     if view.badges:
         found.append(f"  badges       {', '.join(view.badges)}")
-    return found + [f"  sign         {regard.sign_line(one, view.named.actor)}" for one in view.signals]
+    return found + [f"  sign         {regard.sign_line(one, view.one_owner)}" for one in view.signals]
 
 
 def record(view: SheetView) -> dict[str, Any]:

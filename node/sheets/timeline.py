@@ -2,7 +2,8 @@
 
 1. Height is the mean score, shape and size are the severity, the inside is what became of it: full where it counts,
    empty while a dispute has no answer, a cross where it was taken back. Colour alone says nothing.
-2. More stamps than can be told apart are put together: a circle for each stretch of time and half point, its area by
+2. Stamps of one score stand beside each other, however close their dates are: none covers another.
+3. More stamps than can be told apart are put together: a circle for each stretch of time and half point, its area by
    how many there are.
 """
 
@@ -26,6 +27,10 @@ CELL: Final = 16.0
 LEAST_SPAN_MS: Final = 30 * 86_400_000
 LABEL: Final = 84.0
 """How much room a date takes."""
+BESIDE: Final = 12.0
+"""How far apart the middles of two marks are, so that neither covers the other; less where there are very many."""
+FEW_DAYS_MS: Final = 60 * 86_400_000
+"""Over how short a time the days of the stamps are named; beyond, months and years."""
 RADII: Final[Mapping[str, float]] = MappingProxyType({"leaf": 3.8, "branch": 6.0, "root": 5.4})
 _MONTHS: Final = (1, 2, 3, 6, *(12 * years for years in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)))
 _FEW_YEARS: Final = 36
@@ -91,9 +96,9 @@ def timeline(stamps: Sequence[Behind], width: float) -> Timeline | None:
         return None
     frame = _frame(stamps, width)
     together = len(stamps) > APART
-    marks = _together(stamps, frame) if together else tuple(_mark(one, frame) for one in stamps)
+    marks = _together(stamps, frame) if together else tuple(map(_mark, stamps, _places(stamps, frame)))
     levels = tuple(Tick(_y(level), str(level), "end") for level in range(MAX_SCORE + 1))
-    return Timeline(width, HEIGHT, marks, tuple(_dates(frame)), levels, together, _said(stamps))
+    return Timeline(width, HEIGHT, marks, tuple(_dates(stamps, frame)), levels, together, _said(stamps))
 
 
 def table(stamps: Iterable[Behind]) -> tuple[Stretch, ...]:
@@ -140,9 +145,33 @@ def _y(score: float) -> float:
     return round(TOP + (1 - score / MAX_SCORE) * (HEIGHT - TOP - FOOT), 1)
 
 
-def _mark(one: Behind, frame: _Frame) -> Mark:
-    stamp = one.stamp
-    x, y = frame.x(stamp.time_ms), _y(one.score)
+def _places(stamps: Sequence[Behind], frame: _Frame) -> list[float]:
+    """Return how far to the right each stamp stands: at its date, or beside another of the same score."""
+    levels: defaultdict[float, list[int]] = defaultdict(list)
+    for n, one in enumerate(stamps):
+        levels[_y(one.score)].append(n)
+    found = [frame.x(one.stamp.time_ms) for one in stamps]
+    for level in levels.values():
+        for n, x in zip(level, apart([found[n] for n in level], frame.width - RIGHT), strict=True):
+            found[n] = x
+    return found
+
+
+def apart(places: Sequence[float], end: float) -> list[float]:
+    """Move places, in order, so far to the right that none is on another; those pushed over the end, back again."""
+    gap = min(BESIDE, (end - LEFT) / (2 * len(places)))
+    found: list[float] = []
+    for place in places:
+        found.append(max(place, found[-1] + gap) if found else place)
+    most = end
+    for n in reversed(range(len(found))):
+        found[n] = min(found[n], most)
+        most = found[n] - gap
+    return [round(place, 1) for place in found]
+
+
+def _mark(one: Behind, x: float) -> Mark:
+    stamp, y = one.stamp, _y(one.score)
     became = words.state(stamp)
     said = f"{words.date(stamp.time_ms)}: {one.score:.1f}, {stamp.severity}{', ' if became else ''}{became}"
     said = f"{said} – {words.plain(stamp.title)}"
@@ -178,7 +207,27 @@ def _said(stamps: Sequence[Behind]) -> str:
 # -- dates ---------------------------------------------------------------------------------------------------------
 
 
-def _dates(frame: _Frame) -> Iterable[Tick]:
+def _dates(stamps: Sequence[Behind], frame: _Frame) -> Iterable[Tick]:
+    first, last = (words.in_calendar(one.stamp.time_ms) for one in (stamps[0], stamps[-1]))
+    # What a month is called says little where all lies within a few weeks.
+    return _days(stamps, frame) if last - first <= FEW_DAYS_MS else _months(frame)
+
+
+def _days(stamps: Sequence[Behind], frame: _Frame) -> Iterable[Tick]:
+    """Return lines at the days on which there are stamps, as many as have room for their words."""
+    free = -LABEL
+    days: dict[str, float] = {}
+    for one in stamps:
+        days.setdefault(words.date(one.stamp.time_ms), frame.x(one.stamp.time_ms))
+    for day, x in days.items():
+        ends = x + LABEL / 2 > frame.width
+        begins = x - (LABEL if ends else LABEL / 2)
+        if begins >= free:
+            free = begins + LABEL
+            yield Tick(x, day, "end" if ends else "middle")
+
+
+def _months(frame: _Frame) -> Iterable[Tick]:
     """Return lines at the beginnings of months or years, as many as have room for their words."""
     room = max(1, int((frame.width - LEFT - RIGHT) / LABEL))
     first, last = words.moment(frame.start), words.moment(frame.end)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from node import naming
 from stamps import signals as signs
 from stamps import tiers
 from stamps.reputation import OVERALL, Circle, Reason, Standing, Way
@@ -83,6 +84,7 @@ class SheetView(NamedTuple):
         severities: Stamps by severity, leaf first.
         commons: Stamps by commons of origin; the name is its id.
         ways: How trust comes to the actor itself.
+        owners: Actor → all actors of its owner, where that has several.
     """
 
     actor: str
@@ -100,6 +102,11 @@ class SheetView(NamedTuple):
     badges: tuple[str, ...]
     signals: tuple[Signal, ...]
     ways: tuple[Way, ...]
+    owners: Mapping[str, tuple[str, ...]]
+
+    def one_owner(self, *actors: str) -> str:
+        """Name actors of one owner, and say that they are."""
+        return naming.of_owner(actors, self.owners, self.named.actor)
 
     @property
     def who(self) -> str:
@@ -142,6 +149,7 @@ def look(actor: str, sheet: Sheet, circle: Circle, taken: Taken, named: Named, n
         badges=tiers.badges(standing),
         signals=tuple(signs.signals(standing, taken)),
         ways=circle.ways(actor),
+        owners=circle.owners,
     )
 
 

@@ -64,18 +64,15 @@ def state(stamp: EarnedStamp) -> str:
     return ""
 
 
-def checked(stamp: EarnedStamp) -> str:
-    """Say how the checks went that the issuer ran; "" where there were none."""
-    passed, all_ = sum(run.passed for run in stamp.checks), len(stamp.checks)
-    if not all_:
-        return ""
-    return f"{counted(all_, 'check')} passed" if passed == all_ else f"{passed} of {counted(all_, 'check')} passed"
-
-
 def ran(run: CheckRun) -> str:
     """Say how a check ended, on what and how long it took."""
     ended = "took too long" if run.exit is None else "passed" if run.passed else f"ended with {run.exit}"
-    return f"{ended} on {run.commit[:12]}, {run.seconds} s"
+    return f"{ended} on {run.commit[:12]}, {took(run)}"
+
+
+def took(run: CheckRun) -> str:
+    """Say how long a check ran."""
+    return f"{run.seconds} s" if run.seconds else "under 1 s"
 
 
 # -- strangers' words ----------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """The pages: boards, items, actors. ⚡ (templates are read from the package)"""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,15 @@ from starlette.staticfiles import StaticFiles
 from beads.errors import NotFound
 from beads.index import Index
 from beads.rules import Entity
-from node import present
+from node import circle, present, told
 from node.circle import Kept
 from node.errors import classify, hint_of
 from node.http.keeper import Keeper
-from node.sheets import drawn
+from node.sheets import drawn, words
 from node.web.sheets import Sheets
 from stamps import tiers
 from stamps.reputation import OVERALL
-from wanted import lifecycle, view
+from wanted import lifecycle, lookup
 from wanted.view import ItemView
 
 PAGE = 50
@@ -43,7 +42,7 @@ class Pages:
         self._sheets = Sheets(keeper, self._circles)
         folders = (FOLDER / "templates", drawn.TEMPLATES)
         self._templates = drawn.prepare(Environment(loader=FileSystemLoader(folders), autoescape=True))
-        self._templates.filters.update(moment=_moment)
+        self._templates.filters.update(moment=_moment, said_of=present.said_of)
 
     def routes(self) -> list[Route | Mount]:
         """Return the routes of the pages."""
@@ -88,16 +87,11 @@ class Pages:
     async def item(self, request: Request) -> Response:
         """One item: who, what was handed in, who judged it how, and everything that happened."""
         commons, index = self._open(request)
-        state = index.state("bead", index.resolve("bead", request.path_params["item"]))
-        item = view.read(state) if state else None
-        if item is None or state is None:
-            raise NotFound("no such item")
-        texts = {name: index.prose(op).get(name, "") for name, op in item.prose.items()}
+        names = present.names_in(index)
+        whole = told.of(index, lookup.find(index, request.path_params["item"]), names)
         return self._page(
-            request, "item.html", commons, item=item, title=texts.get("title", ""),
-            description=texts.get("description", ""), submissions=_submissions(index, item),
-            stamps=_stamps(index, item), history=_history(index, item),
-            comments=[{"text": index.prose(op).get("text", ""), "actor": who} for op, who, _ in state["comments"]],
+            request, "item.html", commons, told=whole, asked=present.asked(whole.item),
+            history=_history(index, whole.item), names=names,
         )  # fmt: skip
 
     async def actor(self, request: Request) -> Response:
@@ -112,10 +106,7 @@ class Pages:
     async def leaderboard(self, request: Request) -> Response:
         """Everybody of whom the circle of the node's owner has evidence enough."""
         indexes = self._public()
-        allowed = {name for index in indexes.values() for name in index.context.governance.dimensions}
-        dimensions = [OVERALL, *sorted(allowed)]
-        wanted = request.query_params.get("dimension", OVERALL)
-        dimension = wanted if wanted in dimensions else OVERALL
+        dimension = circle.dimension(request.query_params.get("dimension", OVERALL), indexes)
         homes = _homes(indexes)
         lines = [
             {"place": line.place, "actor": line.actor, "score": line.score, "tier": tiers.rung(line.score).tier,
@@ -123,9 +114,17 @@ class Pages:
             for line in self._circles.over(indexes).leaderboard(dimension)[:PAGE] if line.actor in homes
         ]  # fmt: skip
         return self._page(
-            request, "leaderboard.html", None, lines=lines, dimensions=dimensions, dimension=dimension,
-            names=present.names_in(*indexes.values()),
+            request, "leaderboard.html", self._whence(request), lines=lines, dimension=dimension,
+            dimensions=circle.dimensions(indexes), names=present.names_in(*indexes.values()),
         )  # fmt: skip
+
+    def _whence(self, request: Request) -> dict[str, str] | None:
+        """Return the commons that a reader came from, for the way back: the one said, or the only one there is."""
+        public = self._keeper.public()
+        came = request.query_params.get("from") or (public[0] if len(public) == 1 else "")
+        if not came or self._keeper.repository(came, request.headers) is None:
+            return None
+        return {"id": came, "name": self._keeper.home.commons()[came].name}
 
     def _public(self) -> dict[str, Index]:
         return {commons: self._keeper.index(commons) for commons in self._keeper.public()}
@@ -141,7 +140,7 @@ class Pages:
     def _open(self, request: Request) -> tuple[dict[str, str], Index]:
         commons = request.path_params["commons"]
         if self._keeper.repository(commons, request.headers) is None:
-            raise NotFound("no such commons on this node")
+            raise NotFound("no such commons on this node", "/api/v1/commons lists those that are here.")
         return {"id": commons, "name": self._keeper.home.commons()[commons].name}, self._keeper.index(commons)
 
     def _page(
@@ -162,26 +161,6 @@ class Pages:
             commons=commons, base=base, status=values.pop("status", status_code), **values
         )
         return HTMLResponse(text, status_code)
-
-
-def _submissions(index: Index, item: ItemView) -> list[dict[str, Any]]:
-    rejected = {r.submission for r in item.rejected}
-    found = []
-    for op, s in sorted(item.submissions.items(), key=lambda pair: pair[1].hlc):
-        verdict = "accepted" if item.accepted_of(op) else "rejected" if op in rejected else "waiting"
-        found.append(
-            {"op": op, "actor": s.actor, "evidence": s.evidence, "verdict": verdict, "created": s.hlc.ms,
-             "summary": index.prose(op).get("summary", "")}
-        )  # fmt: skip
-    return found
-
-
-def _stamps(index: Index, item: ItemView) -> list[dict[str, Any]]:
-    return [
-        {"title": s.title, "dims": s.dims, "author": s.author, "subject": s.subject, "severity": s.severity,
-         "confidence": s.confidence, "hlc": s.hlc, "message": index.prose(s.op).get("message", "")}
-        for s in item.stamps
-    ]  # fmt: skip
 
 
 def _history(index: Index, item: ItemView) -> list[dict[str, Any]]:
@@ -216,4 +195,4 @@ def _number(text: str | None) -> int:
 
 
 def _moment(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return words.moment(ms).strftime("%Y-%m-%d %H:%M:%S")

@@ -173,4 +173,4 @@ def test_the_leaderboard_has_a_page(home: Home, client: TestClient) -> None:
     text = client.get("/leaderboard", params={"dimension": "quality"}).text
     assert f"/actors/{BOB.actor}" in text
     assert 'aria-current="page">quality' in text
-    assert client.get("/leaderboard", params={"dimension": "<x>"}).status_code == 200
+    assert client.get("/leaderboard", params={"dimension": "<x>"}).status_code == 404

@@ -14,7 +14,7 @@ from beads.journal import RefUpdate
 from beads.repository import Repository
 from node import wiring
 from node.commons import Commons
-from node.errors import CONFLICT, USAGE
+from node.errors import CONFLICT, NOT_FOUND, USAGE
 from node.home import Home
 from tests.node.support import Person, git, refs
 
@@ -68,11 +68,12 @@ def test_an_error_has_an_exit_code_a_name_and_a_hint(alice: Person, command: lis
 
 
 def test_a_person_reads_the_error_and_the_hint(alice: Person) -> None:
-    done = alice.run("wl", "accept", alice.post(), "--offline")
+    item = alice.post()
+    done = alice.run("wl", "accept", item, "--offline")
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "Error: no submission waits for you",
-        "Hint:  The worker hands it in with: wl done ITEM",
+        f"Hint:  The worker hands it in with: wl done {item[:12]}",
     ]
 
 
@@ -357,3 +358,79 @@ def test_an_offer_is_changed_until_somebody_has_it(tmp_path: Path) -> None:
     assert ann.run("wl", "edit", item, "--title", "two\nlines").returncode == USAGE
     ann.ok("wl", "claim", item)
     assert ann.run("wl", "edit", item, "--priority", "1").returncode == CONFLICT
+
+
+@pytest.fixture
+def shed(tmp_path: Path) -> tuple[Person, Person]:
+    """Two people who meet in a repository."""
+    ann, bob = Person(tmp_path / "ann"), Person(tmp_path / "bob")
+    ann.ok("wl", "create", "Our Shed", "--as", "ann")
+    relay = tmp_path / "relay.git"
+    git("init", "--quiet", "--bare", str(relay))
+    ann.ok("wl", "peer", "add", str(relay))
+    ann.ok("wl", "sync")
+    bob.ok("wl", "join", str(relay), "--as", "bob")
+    ann.ok("wl", "sync")
+    return ann, bob
+
+
+def handed_in(ann: Person, bob: Person, *options: str) -> str:
+    item = str(ann.ask("wl", "post", "Sweep", "--competition", *options)["item"]["id"])
+    bob.ok("wl", "sync")
+    bob.ok("wl", "done", item, "--summary", "Swept.")
+    ann.ok("wl", "sync")
+    return item
+
+
+def test_a_score_means_a_stamp(shed: tuple[Person, Person]) -> None:
+    ann, bob = shed
+    item = handed_in(ann, bob, "--check", "make test")
+    done = ann.run("wl", "accept", item, "--quality", "5")
+    assert "Accepted and stamped." in done.stdout
+    assert "1 check of this item did not run before this stamp" in done.stderr
+    again = ann.run("wl", "stamp", item, "--quality", "4")
+    assert "it takes the place of what you said before" in again.stdout
+    bob.ok("wl", "sync")
+    bob.ok("wl", "dispute", item, "--reason", "It shines.")
+    ann.ok("wl", "sync")
+    assert "still stands: wl answer" in ann.run("wl", "stamp", item, "--quality", "4").stderr
+    shown = ann.ask("wl", "show", item)["item"]
+    assert len(shown["disputes"]) == len(shown["stamps"]) == 1
+    assert bob.run("wl", "unstamp", item).returncode == NOT_FOUND
+
+
+def test_a_commit_is_named_as_a_whole(shed: tuple[Person, Person], tmp_path: Path) -> None:
+    _, bob = shed
+    item = str(shed[0].ask("wl", "post", "Sweep", "--competition")["item"]["id"])
+    bob.ok("wl", "sync")
+    assert bob.run("wl", "done", item, "--commit", "zzz").returncode == USAGE
+    project = tmp_path / "project"
+    git("init", "--quiet", str(project))
+    git("-C", str(project), "-c", "user.name=x", "-c", "user.email=x@y", "commit", "--allow-empty", "-qm", "One")
+    done = bob.run("wl", "done", item, "--commit", "HEAD", "--json", cwd=project)
+    (submission,) = json.loads(done.stdout)["item"]["submissions"]
+    (evidence,) = submission["evidence"]
+    assert len(evidence["commit"]) == 40
+    assert "repo" not in evidence
+
+
+def test_trust_is_said_listed_and_taken_back(shed: tuple[Person, Person]) -> None:
+    ann, bob = shed
+    assert "You have said nothing of anybody." in ann.ok("wl", "trust")
+    ann.ok("wl", "trust", "bob", "-1")
+    (said,) = ann.ask("wl", "trust")["trusts"]
+    assert said["weight"] == -1
+    ann.ok("wl", "trust", "bob", "0")
+    assert ann.ask("wl", "trust")["trusts"] == []
+    assert bob.ask("wl", "name", "robert")["handle"] == "robert"
+    ann.ok("wl", "sync")
+    ann.ok("wl", "trust", "robert")
+
+
+def test_a_letter_names_no_item_where_something_is_signed(shed: tuple[Person, Person]) -> None:
+    ann, _ = shed
+    item = str(ann.ask("wl", "post", "Sweep")["item"]["id"])
+    done = ann.run("wl", "claim", item[:2])
+    assert done.returncode == USAGE
+    assert "too short to sign for" in done.stderr
+    assert "no item nope" in ann.run("wl", "claim", "nope").stderr

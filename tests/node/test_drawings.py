@@ -189,6 +189,41 @@ def test_dates_stand_apart_whatever_times_stamps_name(times: list[int], width: f
     assert all(after - before > 40 for before, after in pairwise(places))
 
 
+def test_stamps_of_one_day_are_dated_and_none_covers_another() -> None:
+    stamps = [stamp(ANN, BOB, 5, op=n, time_ms=NOW_MS + n) for n in range(4)]
+    found = timeline.timeline(seen(stamps).timeline, 330)
+    assert found is not None
+    assert [tick.label for tick in found.dates] == [words.date(NOW_MS)]
+    middles = [float(re.findall(r"[\d.]+", mark.path)[0]) for mark in found.marks]
+    assert all(after - before >= 2 * timeline.RADII["leaf"] for before, after in pairwise(middles))
+    assert max(middles) < 330
+
+
+@pytest.mark.parametrize("width", [330.0, 720.0])
+def test_the_days_of_a_few_weeks_are_named_where_there_is_room(width: float) -> None:
+    stamps = [stamp(ANN, BOB, op=n, time_ms=NOW_MS + n * 5 * DAY_MS) for n in range(7)]
+    found = timeline.timeline(seen(stamps).timeline, width)
+    assert found is not None
+    days = [words.date(each.time_ms) for each in stamps]
+    assert 1 < len(found.dates) < 8
+    assert [tick.label for tick in found.dates if tick.label not in days] == []
+    ends = [tick.at if tick.anchor == "end" else tick.at + timeline.LABEL / 2 for tick in found.dates]
+    assert max(ends) <= width
+
+
+places = st.lists(st.floats(timeline.LEFT, 316.0), min_size=1, max_size=timeline.APART).map(sorted)
+
+
+@given(places)
+def test_marks_are_moved_apart_and_stay_in_the_picture_and_in_order(before: list[float]) -> None:
+    after = timeline.apart(before, 316.0)
+    gap = min(timeline.BESIDE, (316.0 - timeline.LEFT) / (2 * len(before)))
+    assert all(right - left >= gap - 0.11 for left, right in pairwise(after))
+    assert all(0 <= place <= 316.0 for place in after)
+    if all(right - left >= gap for left, right in pairwise(before)):
+        assert after == pytest.approx(before, abs=0.06)
+
+
 def test_what_became_of_a_stamp_is_told_by_shape_and_by_words() -> None:
     stamps = [
         stamp(ANN, BOB, op=0),

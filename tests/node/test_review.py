@@ -21,7 +21,7 @@ from beads.errors import RemoteError
 from node import warygit
 from node.cli.wl_review import TERMINATED
 from node.commons import Commons
-from node.errors import BAD_DATA, NOT_FOUND, PEER, REFUSED, USAGE
+from node.errors import BAD_DATA, NOT_FOUND, PEER, REFUSED, USAGE, Usage
 from node.evidence import Work
 from node.home import Home
 from node.warygit import Place as Where
@@ -191,8 +191,11 @@ def test_a_commit_that_is_not_there_and_one_that_is_none(place: Place) -> None:
     odd = place.review(place.handed_in(commit=blob), "--repo", place.url)
     assert odd.returncode != 0
     assert "Traceback" not in odd.stderr
-    short = place.review(place.handed_in(commit="abc"), "--repo", place.url)
-    assert "not the id of a commit" in short.stderr
+
+
+def test_a_commit_that_is_no_id_was_not_written_by_this_program(tmp_path: Path) -> None:
+    with pytest.raises(Usage, match="not the id of a commit"):
+        Work(tmp_path, Where(str(tmp_path), None), "--upload-pack=x", None)
 
 
 def nested(project: Project, tree: str, levels: int) -> str:

@@ -27,7 +27,17 @@ class Earned(NamedTuple):
 
 @pytest.fixture(scope="module")
 def earned(tmp_path_factory: pytest.TempPathFactory) -> Earned:
-    folder = tmp_path_factory.mktemp("sheets")
+    return two_stamps(tmp_path_factory.mktemp("sheets"))
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> Earned:
+    """The same, for those who change it."""
+    return two_stamps(tmp_path / "followed")
+
+
+def two_stamps(folder: Path) -> Earned:
+    folder.mkdir(exist_ok=True)
     alice, bob, carol = (Resident(folder / name) for name in ("alice", "bob", "carol"))
     git("init", "-q", "--bare", str(folder / "relay.git"))
     alice.ok("wl", "create", "Shed", "--as", "alice")
@@ -87,7 +97,7 @@ def test_a_word_that_means_no_stamp_writes_no_file(earned: Earned, tmp_path: Pat
     assert (done.returncode, (tmp_path / "bob.json").exists()) == (3, False)
     everything = ("--except", "Shed")
     done = earned.bob.run("wl", "sheet", "export", str(tmp_path / "bob.json"), "--offline", *everything)
-    assert (done.returncode, (tmp_path / "bob.json").exists()) == (4, False)
+    assert (done.returncode, (tmp_path / "bob.json").exists()) == (3, False)
 
 
 def test_messages_go_along_when_asked_for(earned: Earned, tmp_path: Path) -> None:
@@ -121,6 +131,55 @@ def test_a_stamp_that_is_known_here_is_not_counted_twice(earned: Earned, tmp_pat
     assert earned.bob.ask("wl", "sheet", "import", str(tmp_path / "bob.json"))["mine"]
     assert earned.bob.ask("wl", "sheet", "show")["sheet"]["stamps"] == before
     earned.bob.ok("wl", "sheet", "forget", earned.me(earned.bob))
+
+
+def test_what_a_followed_commons_says_itself_is_newer_than_any_file(followed: Earned, tmp_path: Path) -> None:
+    followed.export(tmp_path / "bob.json")
+    alice, bob = followed.alice, followed.bob
+    me = followed.me(bob)
+    bob.ok("wl", "sheet", "import", str(tmp_path / "bob.json"))
+    clean = bob.ask("wl", "sheet", "verify", str(tmp_path / "bob.json"))
+    assert clean["known_here"] == []
+    assert "nothing against what is shown" in bob.ok("wl", "sheet", "verify", str(tmp_path / "bob.json"))
+    alice.ok("wl", "unstamp", followed.items[0], "--offline")
+    bob.ok("wl", "dispute", followed.items[1], "--reason", "Not so.", "--offline")
+    alice.ok("wl", "sync")
+    bob.ok("wl", "sync")
+    known = bob.ask("wl", "sheet", "verify", str(tmp_path / "bob.json"))
+    assert known["verified"]
+    assert sorted(each["became"] for each in known["known_here"]) == ["disputed", "withdrawn"]
+    said = bob.ok("wl", "sheet", "verify", str(tmp_path / "bob.json"))
+    assert ("1 taken back since" in said, "1 disputed since" in said) == (True, True)
+    imported = bob.ask("wl", "sheet", "import", str(tmp_path / "bob.json"))
+    assert sorted(each["became"] for each in imported["known_here"]) == ["disputed", "withdrawn"]
+    assert followed.carol.ask("wl", "sheet", "verify", str(tmp_path / "bob.json"))["known_here"] == []
+    # Actors of one owner: nothing that one gave the other counts any more, and no file brings it back.
+    alice.ok("wl", "link", "owner", "bob", "--yes", "--offline")
+    bob.ok("wl", "link", "owner", "alice", "--yes", "--offline")
+    alice.ok("wl", "sync")
+    bob.ok("wl", "sync")
+    shown = bob.ask("wl", "sheet", "show")["sheet"]
+    assert (shown["stamps"], shown["commons"]) == (0, [])
+    known = bob.ask("wl", "sheet", "verify", str(tmp_path / "bob.json"))
+    assert {each["became"] for each in known["known_here"]} == {"uncounted"}
+    bob.ok("wl", "sheet", "forget", me)
+
+
+def test_a_sheet_is_forgotten_by_any_name_of_its_holder(followed: Earned, tmp_path: Path) -> None:
+    followed.export(tmp_path / "bob.json")
+    followed.alice.ok("wl", "sheet", "import", str(tmp_path / "bob.json"))
+    followed.alice.ok("wl", "sheet", "forget", "BOB")
+    refused = followed.alice.run("wl", "sheet", "forget", "bob")
+    assert (refused.returncode, "no sheet is kept of bob" in refused.stderr) == (3, True)
+
+
+def test_a_sheet_from_a_file_makes_nobody_an_actor_of_a_commons(earned: Earned, tmp_path: Path) -> None:
+    earned.export(tmp_path / "bob.json")
+    bob = earned.me(earned.bob)
+    earned.carol.ok("wl", "sheet", "import", str(tmp_path / "bob.json"))
+    refused = earned.carol.run("wl", "trust", bob[:6], "1", "--offline")
+    earned.carol.ok("wl", "sheet", "forget", bob)
+    assert (refused.returncode, "is no actor of this commons" in refused.stderr) == (3, True)
 
 
 def test_a_kept_sheet_is_verified_at_each_look(earned: Earned, tmp_path: Path) -> None:

@@ -84,6 +84,23 @@ def test_a_badge_of_mine_needs_no_actor(me: Resident, tmp_path: Path) -> None:
     assert "ann" in (tmp_path / "b.svg").read_text()
 
 
+def test_a_path_alone_is_a_file_for_my_badge_wherever_it_lies(me: Resident, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    done = me.run("wl", "badge", "out/mine.svg", cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "out" / "mine.svg").is_file()) == (0, True)
+    for words in (("mira", "x.png"), ("x.png",), ("out/x.png",), ("mira", "badge")):
+        refused = me.run("wl", "badge", *words, cwd=tmp_path)
+        assert (refused.returncode, "SVG" in refused.stderr) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_leaderboard_of_what_nobody_scores_is_refused_at_every_door(me: Resident, client: TestClient) -> None:
+    refused = me.run("wl", "leaderboard", "-d", "wti")
+    assert (refused.returncode, "quality" in refused.stderr) == (3, True)
+    page = client.get("/leaderboard", params={"dimension": "wti"})
+    assert (page.status_code, "There are: overall" in page.text) == (404, True)
+
+
 def test_why_takes_one_dimension_apart(me: Resident) -> None:
     whole, found = me.ask("wl", "why", "mira")["why"], me.ask("wl", "why", "mira", "--dimension", "care")["why"]
     shown = me.ask("wl", "sheet", "show", "mira")["circle"]

@@ -275,6 +275,15 @@ def test_the_evidence_behind_a_score_is_named() -> None:
     assert why.ways[0].mass == pytest.approx(0.6 * 0.8 / 3)
 
 
+def test_a_reason_names_the_actors_of_an_owner_that_gave_the_stamps() -> None:
+    given_ = [stamp("b2", "c", 4, item="hinge"), stamp("d", "e")]
+    ours = Circle(given_, [], {"b3": 1.0}, NOW_MS, together([("b3", "b2"), ("b2", "b")]))
+    (reason,) = ours.why("c").reasons
+    assert (reason.issuer, reason.actors) == ("b", ("b2",))
+    assert ours.owners == dict.fromkeys(["b", "b2", "b3"], ("b", "b2", "b3"))
+    assert circle(given_, {"b2": 1.0}).owners == {}
+
+
 @given(many_stamps(), many_trusts, some_anchors, st.sampled_from(ACTORS))
 def test_the_reasons_for_a_dimension_add_up_to_it(
     stamps: list[EarnedStamp], trusts: list[Trust], anchors: dict[str, float], subject: str

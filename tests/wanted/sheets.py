@@ -3,11 +3,14 @@
 import json
 from typing import Any
 
+import msgspec
+
 from beads.ledger import Author, Draft, Ledger
 from stamps import dataintegrity
 from tests.world import TERMS, Clock, actor, found, memory_ledger
-from wanted import board, policy, portable, verifying
+from wanted import board, policy, portable, sheetfile, verifying
 from wanted.board import Judgement
+from wanted.sheetfile import SheetFile
 from wanted.verifying import VerifiedSheet
 
 STARTED_MS = 1_600_000_000_000
@@ -68,7 +71,8 @@ def read(raw: bytes) -> VerifiedSheet:
 
 
 def represent(file: dict[str, Any], author: Author = BOB) -> dict[str, Any]:
-    """Sign the presentation again, as a forger with a key of their own would."""
+    """Sign the presentation again, as a forger with a key of their own would, for all that is in the file."""
+    file["presentation"]["id"] = sheetfile.name_of(msgspec.convert(file, SheetFile))
     unsigned = {name: value for name, value in file["presentation"].items() if name != "proof"}
     file["presentation"] = dataintegrity.sign(unsigned, author.signer, created=CREATED, purpose="assertionMethod")
     return file

@@ -158,6 +158,7 @@ def test_refused_with_a_reason(
     with pytest.raises(error) as caught:
         command(desk)
     assert str(caught.value)
+    assert "ITEM" not in caught.value.hint, "the item is known"
     assert desk.ledger.index.state_hash() == before
 
 

@@ -236,6 +236,24 @@ def by_a_banned_issuer() -> File:
     return file
 
 
+def without(t: str) -> Callable[[], File]:
+    """An honest sheet with a dispute and its answer, one of which somebody has taken out."""
+
+    def forge() -> File:
+        ledger = home()
+        item = earn(ledger, ALICE, BOB)
+        given = board.load(ledger, item).stamps[0].op
+        ledger.write(BOB, lambda at: board.dispute(board.load(at, item), given, BOB.actor, "Not so."))
+        said = board.load(ledger, item).disputes[0].op
+        ledger.write(ALICE, lambda at: board.answer(board.load(at, item), said, ALICE.actor, "It is."))
+        file = shown(ledger)
+        verify(file)
+        file["lines"] = [line for line in file["lines"] if json.loads(line.split(" ", 1)[1])["t"] != t]
+        return file
+
+    return forge
+
+
 def of_somebody_else() -> File:
     """Bob shows a stamp of Mallory's, with all that proves it."""
     ledger = home()
@@ -271,6 +289,8 @@ def uncounted() -> dict[str, Row]:
     return {
         "a stamp and its withdrawal": Row(withdrawn, "withdrawn", "was taken back by who gave it"),
         "a stamp and the one that took its place": Row(replaced, "replaced", "was replaced by a later one"),
+        "an answer taken out": Row(without("stamp.answer"), "lines", "taken out"),
+        "a dispute taken out, and its answer left": Row(without("stamp.dispute"), "lines", "taken out"),
         "a revoked key's later stamp": Row(by_a_revoked_key("wanted.accept"), "revoked", "a key that its owner had"),
         "a revoked key's stamp, nothing of it kept": Row(by_a_revoked_key(None), "revoked", "had revoked by then"),
         "a banned issuer's stamp": Row(by_a_banned_issuer, "banned", "whom the commons had banned"),

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 
 from beads import checkpoints
+from beads.errors import NotFound
 from beads.ledger import Draft
 from stamps import dataintegrity
 from stamps.encoding import b64u_encode
 from stamps.jcs import jcs_encode
+from stamps.stamp import CheckRun
 from tests.wanted.sheets import (
     ALICE,
     BOB,
@@ -26,8 +29,9 @@ from tests.wanted.sheets import (
     shown,
     verify,
 )  # fmt: skip
-from wanted import board, portable, sheetfile
-from wanted.errors import BundleError, WrongStatus
+from wanted import board, portable, sheetfile, telling
+from wanted.board import Judgement
+from wanted.errors import BundleError
 
 
 def test_a_sheet_proves_its_stamps() -> None:
@@ -60,6 +64,19 @@ def test_what_was_said_against_a_stamp_travels_with_it(answered: bool) -> None:
     assert (stamp.disputed, stamp.answered) == (True, answered)
 
 
+def test_a_dispute_of_what_was_then_given_anew_travels_too() -> None:
+    ledger = home(ALICE)
+    item = earn(ledger, ALICE, BOB)
+    given = board.load(ledger, item).stamps[0].op
+    ledger.write(BOB, lambda at: board.dispute(board.load(at, item), given, BOB.actor, "Not so."))
+    again = Judgement("Anew", {"quality": 1}, 90, "leaf", [], "")
+    found = board.load(ledger, item)
+    ledger.write(ALICE, lambda _: board.stamp(found, found.accepted[0].submission, "", ALICE.signer, again))
+    (stamp,) = read(portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED)).stamps
+    assert stamp.op != given
+    assert (stamp.title, stamp.disputed, stamp.answered) == ("Anew", True, False)
+
+
 def test_the_checkpoint_that_covers_a_stamp_goes_along() -> None:
     ledger = home(CAROL)
     earn(ledger, ALICE, BOB)
@@ -71,6 +88,40 @@ def test_the_checkpoint_that_covers_a_stamp_goes_along() -> None:
     assert verify(shown(ledger, chosen=lambda stamp: stamp.op != first.op)).covered == frozenset()
     ledger.write(CAROL, lambda at: checkpoints.due(at, CAROL.actor))
     assert verify(shown(ledger)).covered == {first.op, later.op}
+
+
+def test_an_issuer_is_named_by_its_own_latest_word_and_nobody_else_s() -> None:
+    ledger = home(ALICE)
+    earn(ledger, ALICE, BOB)
+    for who, handle in (ALICE, "alicia"), (ALICE, "alice"), (CAROL, "carol"):
+        ledger.write(who, lambda _, named=handle: [Draft("profile", {"handle": named, "links": []})])  # type: ignore[misc]
+    found = verify(shown(ledger))
+    assert found.handles == {(ledger.commons, ALICE.actor): "alice"}
+    (said,) = [line for line in telling.lines(found) if "issued by" in line]
+    assert said == f'  issued by    {ALICE.actor} (calls itself "alice"): 1'
+    assert any(f'by "alice" ({ALICE.actor[:12]})' in line for line in telling.lines(found))
+    assert telling.as_json(found)["issuers"] == [{"actor": ALICE.actor, "handles": ["alice"], "stamps": 1}]
+    assert verify(sheet()).handles == {}
+
+
+@pytest.mark.parametrize(("exits", "said"), [((0, 0), "2 checks passed"), ((1,), "0 of 1 check passed"), ((), None)])
+def test_the_checks_that_an_issuer_ran_are_told(exits: tuple[int, ...], said: str | None) -> None:
+    run = CheckRun(command="make test", commit="a" * 40, exit=0, seconds=3, output="b" * 64)
+    runs = tuple(msgspec.structs.replace(run, exit=code) for code in exits)
+    found = verify(sheet())
+    (stamp,) = found.stamps
+    checked = found._replace(stamps=(msgspec.structs.replace(stamp, checks=runs),))
+    told = [line for line in telling.lines(checked) if "check" in line]
+    assert ([said in line for line in told] if said else told) == ([True] if said else [])
+    assert [run["exit"] for run in telling.as_json(checked)["stamps"][0]["checks"]] == list(exits)
+
+
+def test_what_is_missing_in_a_file_is_said_in_plain_words() -> None:
+    with pytest.raises(BundleError, match="the file is empty"):
+        read(b"\n")
+    file = sheet()
+    with pytest.raises(BundleError, match=r"names a holder, .*, whose keys it does not hold"):
+        verify(file | {"holder": "QmNobody"})
 
 
 def test_who_is_no_delegate_covers_nothing() -> None:
@@ -91,7 +142,7 @@ def test_a_holder_may_leave_a_stamp_out() -> None:
 def test_there_is_nothing_to_export_without_stamps() -> None:
     ledger = home(ALICE)
     ledger.refresh()
-    with pytest.raises(WrongStatus):
+    with pytest.raises(NotFound):
         portable.export([portable.gather(ledger, BOB.actor)], BOB, CREATED)
 
 

@@ -40,19 +40,21 @@ Opinion = Withdraw | Dispute | Answer
 
 def withdraw(item: Item, live: Live, payload: Withdraw, context: Context) -> str | None:
     """Take a stamp of one's own off; what it replaced does not come back."""
-    given = item.stamp_by(payload.stamp)
-    if given is not None and not context.governance.same(given["author"], live.actor):
+    author = item.authors.get(payload.stamp)
+    if author is None:
+        return "withdraw.stamp"
+    if not context.governance.same(author, live.actor):
         return "stamp.author"
-    item.withdrawn[payload.stamp] = (live.actor, live.op.id)
+    item.withdrawn[payload.stamp] = live.op.id
     return None
 
 
 def dispute(item: Item, live: Live, payload: Dispute, context: Context) -> str | None:
     """Put what the subject says beside the stamp; its weight is the viewer's to judge."""
-    given = item.stamp_by(payload.stamp)
-    if given is None:
+    key = item.given.get(payload.stamp)
+    if key is None:
         return "dispute.stamp"
-    if given["subject"] != live.actor:
+    if item.stamps[key]["subject"] != live.actor:
         return "dispute.subject"
     item.disputes[live.op.id] = payload.stamp
     return None
@@ -61,10 +63,9 @@ def dispute(item: Item, live: Live, payload: Dispute, context: Context) -> str |
 def answer(item: Item, live: Live, payload: Answer, context: Context) -> str | None:
     """Put what the stamp's author answers beside the dispute; the latest answer stands."""
     disputed = item.disputes.get(payload.dispute)
-    given = item.stamp_by(disputed) if disputed is not None else None
-    if given is None:
+    if disputed is None:
         return "answer.dispute"
-    if not context.governance.same(given["author"], live.actor):
+    if not context.governance.same(item.authors[disputed], live.actor):
         return "stamp.author"
     item.answers[payload.dispute] = live.op.id
     return None

@@ -49,7 +49,7 @@ def apply(bead: Any, live: Live, payload: Stamp, context: Context) -> str | None
     broken = stamp_rules.rule_broken(payload, _facts(item, live, payload, context))
     if broken is None:
         # Of one owner's actors the latest speaks for all.
-        item.stamps[(context.governance.owner(live.actor), payload.submission)] = _kept(live, payload)
+        item.give((context.governance.owner(live.actor), payload.submission), live.actor, _kept(live, payload))
         bead.touch(live.op.hlc)
     return broken
 
