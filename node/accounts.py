@@ -36,11 +36,19 @@ def check_place(account: str, reach: Reach) -> None:
         NotProven: It does not, whatever lies there.
     """
     hint = "It must be public and https://, save where the configuration's peers.allow lists its network."
-    if account.startswith("http:") and not reach.allowed:
-        raise NotProven(f"{account} is not encrypted, so anybody on the way could have put a proof there", hint)
     host = urlsplit(account).hostname or ""
     if not _may_be_public(host, reach):
         raise NotProven(f"{account} has no public address, so others cannot look there", hint)
+    if account.startswith("http:") and not _is_listed(host, reach):
+        raise NotProven(f"{account} is not encrypted, so anybody on the way could have put a proof there", hint)
+
+
+def _is_listed(host: str, reach: Reach) -> bool:
+    """Say whether a host is a number in a network that the configuration lists."""
+    try:
+        return any(ip_address(host) in network for network in reach.allowed)
+    except ValueError:
+        return False
 
 
 def _may_be_public(host: str, reach: Reach) -> bool:

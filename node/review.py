@@ -117,12 +117,13 @@ def review(ours: Commons, item: ItemView, submission: str | None, wish: Wish, be
         bare, tree = folder / "git", folder / "work"
         bare.mkdir()
         # First whether it may run at all, then the network.
-        box = _Box(ours, checks, bare, began)
+        if checks:
+            wiring.sandbox(_readable(ours)).check(bare)
         work = Work(bare, place, commit, home.place if home.place != place else None)
         difference = work.difference()
         if checks or wish.into:
             work.check_out(tree)
-        outcomes = tuple(box.run(check, tree, commit) for check in checks)
+        outcomes = _outcomes(ours, tree, commit, checks, began) if checks else ()
         if wish.into is not None:
             shutil.move(tree, wish.into)
     if checks:
@@ -150,22 +151,23 @@ def choose(item: ItemView, submission: str | None, names: Mapping[str, str]) -> 
     raise NotFound("several submissions fit", board.name_one(item, fits, names))
 
 
-class _Box:
-    """The sandbox, where there is something to run in it."""
+def _readable(ours: Commons) -> list[Path]:
+    return [Path(each).expanduser() for each in ours.home.config.review.read]
 
-    def __init__(self, ours: Commons, checks: Sequence[Check], folder: Path, began: Callable[[Check], None]) -> None:
-        self._sandbox = wiring.sandbox([Path(each).expanduser() for each in ours.home.config.review.read])
-        self._began = began
-        if checks:
-            self._sandbox.check(folder)
 
-    def run(self, check: Check, tree: Path, commit: str) -> Outcome:
-        self._began(check)
-        ended = self._sandbox.run(check.command, tree, check.timeout)
-        run = CheckRun(
-            command=check.command, commit=commit, exit=ended.exit, seconds=ended.seconds, output=ended.digest
-        )  # fmt: skip
-        return Outcome(run, ended.output)
+def _outcomes(
+    ours: Commons, tree: Path, commit: str, checks: Sequence[Check], began: Callable[[Check], None]
+) -> tuple[Outcome, ...]:
+    found: list[Outcome] = []
+    with wiring.sandbox(_readable(ours)).holding(tree) as work:
+        for check in checks:
+            began(check)
+            ended = work.run(check.command, check.timeout)
+            run = CheckRun(
+                command=check.command, commit=commit, exit=ended.exit, seconds=ended.seconds, output=ended.digest
+            )  # fmt: skip
+            found.append(Outcome(run, ended.output))
+    return tuple(found)
 
 
 def _checks(item: ItemView, wish: Wish) -> list[Check]:
@@ -221,7 +223,18 @@ def _folder() -> Iterator[Path]:
     """Make a folder for a review, and leave none behind: not this one, and not those of reviews that were killed."""
     for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         owner = old.name.removeprefix(_PREFIX).partition("-")[0]
-        if owner.isdecimal() and not Path("/proc", owner).exists():
+        if owner.isdecimal() and not _is_running(int(owner)):
             shutil.rmtree(old, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True) as name:
         yield Path(name)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # It is somebody else's, and there.
+        return True
+    return True

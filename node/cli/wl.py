@@ -33,7 +33,7 @@ VERBS = {
     "unstamp": ("node.cli.wl_stamps", "unstamp", "Take a stamp of mine back."),
     "dispute": ("node.cli.wl_stamps", "dispute", "Say that a stamp I was given is wrong."),
     "answer": ("node.cli.wl_stamps", "answer", "Answer what was said against a stamp of mine."),
-    "sheet": ("node.cli.wl_sheet", "sheet", "Character sheets: show, export, verify."),
+    "sheet": ("node.cli.wl_sheet", "sheet", "Character sheets: show, export, verify, import."),
     "badge": ("node.cli.wl_badge", "badge", "A badge for a README: how my circle regards me, or somebody."),
     "trust": ("node.cli.wl_stamps", "trust", "Say how much I trust somebody's judgement."),
     "why": ("node.cli.wl_circle", "why", "Why an actor's score is what it is: ways of trust, and the evidence."),

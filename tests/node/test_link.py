@@ -1,32 +1,15 @@
 """wl link: accounts elsewhere with a proof that others can look up, and actors of one owner."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from http.server import HTTPServer, SimpleHTTPRequestHandler
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from node.errors import BAD_DATA, NOT_FOUND, USAGE
-from tests.node.support import Person
+from tests.node.support import Person, site
 from tests.world import git
-
-
-@contextmanager
-def site(folder: Path, handler: Any = SimpleHTTPRequestHandler) -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), partial(handler, directory=folder))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
@@ -48,7 +31,7 @@ def test_an_account_is_said_once_its_proof_lies_in_its_place(people: tuple[Perso
     ann, bob = people
     folder, file = tmp_path / "site", tmp_path / "proof.json"
     (folder / ".well-known").mkdir(parents=True)
-    with site(folder) as url:
+    with site(partial(SimpleHTTPRequestHandler, directory=folder)) as url:
         first = ann.ok("wl", "link", "add", url, "--out", str(file))
         assert f"{url}/.well-known/wasteland.json" in first
         again = ann.run("wl", "link", "add", url, "--out", str(file))
@@ -89,7 +72,7 @@ class Elsewhere(SimpleHTTPRequestHandler):
 def test_a_proof_that_lies_elsewhere_is_none(people: tuple[Person, Person], tmp_path: Path) -> None:
     ann, _ = people
     file = tmp_path / "there.json"
-    with site(tmp_path, Elsewhere) as url:
+    with site(partial(Elsewhere, directory=tmp_path)) as url:
         ann.ok("wl", "link", "add", url, "--out", str(file))
         done = ann.run("wl", "link", "add", url, "--out", str(file))
     assert done.returncode == BAD_DATA
@@ -100,7 +83,7 @@ def test_a_strangers_account_leads_to_no_private_network(people: tuple[Person, P
     ann, bob = people
     folder, file = tmp_path / "site", tmp_path / "proof.json"
     (folder / ".well-known").mkdir(parents=True)
-    with site(folder) as url:
+    with site(partial(SimpleHTTPRequestHandler, directory=folder)) as url:
         ann.ok("wl", "link", "add", url, "--out", str(file))
         file.rename(folder / ".well-known" / "wasteland.json")
         ann.ok("wl", "link", "add", url)
@@ -133,7 +116,8 @@ def test_what_can_never_be_proven_is_said_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_there_is_told_for_what_it_proves(people: tuple[Person, Person], tmp_path: Path) -> None:
     ann, bob = people
     file = tmp_path / "proof.json"
-    with site(tmp_path) as one, site(tmp_path) as two:
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with site(handler) as one, site(handler) as two:
         ann.ok("wl", "link", "add", one, "--out", str(file))
         same = ann.run("wl", "link", "add", one, "--out", str(file))
         assert f"Put {file} there" in same.stderr

@@ -6,14 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from http.server import HTTPServer, SimpleHTTPRequestHandler
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -25,7 +22,7 @@ from node.errors import BAD_DATA, NOT_FOUND, PEER, REFUSED, USAGE, Usage
 from node.evidence import Work
 from node.home import Home
 from node.warygit import Place as Where
-from tests.node.support import DEADLINE, Person, environment
+from tests.node.support import DEADLINE, Person, environment, site
 from tests.world import git
 from wanted.item import Evidence
 
@@ -263,7 +260,7 @@ def test_whose_main_line_it_is_is_told(place: Place, bare: Path) -> None:
     allowing(place.ann)
     git(bare / "project.git", "update-ref", "refs/heads/main", place.project.work)
     git(bare / "project.git", "update-server-info")
-    with served(partial(SimpleHTTPRequestHandler, directory=bare)) as url:
+    with site(partial(SimpleHTTPRequestHandler, directory=bare)) as url:
         done = place.review(place.handed_in(repo=f"{url}/project.git"))
     (place.ann.home / "config.toml").unlink()
     assert "by the main line of the submitter's own" in done.stdout
@@ -399,19 +396,6 @@ class Redirecting(SimpleHTTPRequestHandler):
         self.end_headers()
 
 
-@contextmanager
-def served(handler: Any) -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture
 def bare(place: Place, tmp_path: Path) -> Path:
     """A copy that can be served as files."""
@@ -458,7 +442,7 @@ def test_a_stranger_who_asks_for_a_password_gets_none(place: Place, tmp_path: Pa
     program.chmod(0o755)
     asks = tuple((name, str(program)) for name in ("SSH_ASKPASS", "GIT_ASKPASS"))
     ann = Person(place.ann.home, (*asks, ("DISPLAY", ":0")))
-    with served(Locked) as url:
+    with site(Locked) as url:
         done = ann.run("wl", "review", place.handed_in(repo=f"{url}/x.git"), "--offline")
     (place.ann.home / "config.toml").unlink()
     assert done.returncode == PEER
@@ -467,7 +451,7 @@ def test_a_stranger_who_asks_for_a_password_gets_none(place: Place, tmp_path: Pa
 
 
 def test_a_strangers_address_leads_to_no_private_network(place: Place, bare: Path) -> None:
-    with served(partial(SimpleHTTPRequestHandler, directory=bare)) as url:
+    with site(partial(SimpleHTTPRequestHandler, directory=bare)) as url:
         done = place.review(place.handed_in(repo=f"{url}/project.git"))
     assert done.returncode == PEER
     assert "no public address (loopback)" in done.stderr
@@ -475,7 +459,7 @@ def test_a_strangers_address_leads_to_no_private_network(place: Place, bare: Pat
 
 def test_a_strangers_address_that_may_be_reached(place: Place, bare: Path) -> None:
     allowing(place.ann)
-    with served(partial(SimpleHTTPRequestHandler, directory=bare)) as url:
+    with site(partial(SimpleHTTPRequestHandler, directory=bare)) as url:
         done = place.review(place.handed_in(repo=f"{url}/project.git"))
     (place.ann.home / "config.toml").unlink()
     assert done.returncode == 0, done.stderr
@@ -484,7 +468,7 @@ def test_a_strangers_address_that_may_be_reached(place: Place, bare: Path) -> No
 
 def test_a_strangers_address_that_leads_elsewhere(place: Place) -> None:
     allowing(place.ann)
-    with served(Redirecting) as url:
+    with site(Redirecting) as url:
         done = place.review(place.handed_in(repo=f"{url}/project.git"))
     (place.ann.home / "config.toml").unlink()
     assert done.returncode == PEER

@@ -14,10 +14,11 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import Final, Self
 
 from town.drivers import apart
 from town.drivers.process import signal_group
@@ -78,12 +79,44 @@ class Sandbox:
             raise SandboxError(f"no sandbox on this machine: {ended.output.decode(errors='replace').strip()}", _INSTALL)
 
     def run(self, command: str, source: Path, timeout: float) -> Ended:
-        """Run a command in a copy of a folder.
+        """Run one command in a copy of a folder; see `Work.run`."""
+        with self.holding(source) as work:
+            return work.run(command, timeout)
+
+    @contextmanager
+    def holding(self, source: Path) -> Iterator[Work]:
+        """Take a folder in, once for all the commands that are to run in copies of it; it stays as it is."""
+        with tempfile.TemporaryFile() as archive:
+            with tarfile.open(fileobj=archive, mode="w:", format=tarfile.PAX_FORMAT) as packed:
+                packed.add(source, ".")
+            archive.flush()
+            fd = _above(archive.fileno())
+            try:
+                yield Work(fd, self._read, self._limits)
+            finally:
+                os.close(fd)
+
+
+class Work:
+    """A folder as an archive, for it may lie where the sandbox has no way to. `Sandbox.holding` makes one.
+
+    Args:
+        archive: A descriptor of it.
+        read: Further folders that commands may read.
+        limits: How much each may use.
+    """
+
+    def __init__(self, archive: int, read: Sequence[Path], limits: Limits) -> None:
+        self._archive = archive
+        self._read = read
+        self._limits = limits
+
+    def run(self, command: str, timeout: float) -> Ended:
+        """Run a command in a copy of the folder.
 
         Args:
             command: For a shell.
-            source: It is read and stays as it is.
-            timeout: Seconds, those of copying included.
+            timeout: Seconds, those of laying the copy out included.
 
         Raises:
             SandboxError: The command was not run.
@@ -91,30 +124,19 @@ class Sandbox:
         program = shutil.which("bwrap")
         if program is None:
             raise SandboxError("bubblewrap is not installed", _INSTALL)
-        with tempfile.TemporaryFile() as work, _Pipe() as status, _Pipe() as ready:
-            _pack(source, work)
-            archive = _above(work.fileno())
+        # Whoever read it before left off at its end.
+        os.lseek(self._archive, 0, os.SEEK_SET)
+        with _Pipe() as status, _Pipe() as ready:
             limits = (str(self._limits.disk), str(self._limits.memory))
             argv = command_line(command, _system(), self._read, self._limits)
-            launch = [sys.executable, "-I", "-S", apart.__file__, str(archive), str(ready.tell), *limits]
-            try:
-                return _run(
-                    [*launch, program, "--json-status-fd", str(status.tell), *argv], archive, status, ready, timeout
-                )
-            finally:
-                os.close(archive)
+            launch = [sys.executable, "-I", "-S", apart.__file__, str(self._archive), str(ready.tell), *limits]
+            shut_in = [*launch, program, "--json-status-fd", str(status.tell), *argv]
+            return _run(shut_in, self._archive, status, ready, timeout)
 
 
 def _above(fd: int) -> int:
     """Return another descriptor of the same, out of the way of those that the sandbox's shell knows."""
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _SHELLS)
-
-
-def _pack(source: Path, work: IO[bytes]) -> None:
-    """Write a folder as an archive: it may lie where the sandbox has no way to."""
-    with tarfile.open(fileobj=work, mode="w:", format=tarfile.PAX_FORMAT) as archive:
-        archive.add(source, ".")
-    work.seek(0)
 
 
 def _run(argv: Sequence[str], work: int, status: _Pipe, ready: _Pipe, timeout: float) -> Ended:
