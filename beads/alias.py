@@ -6,8 +6,10 @@ without asking anybody, and where two clones come to the same one, the bead that
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from hashlib import sha256
+from unicodedata import combining, normalize
 
 from beads.errors import BadWord
 
@@ -19,6 +21,18 @@ MAX_DEPTH = 3
 NONCES = 10
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _BYTES = {3: 2, 4: 3, 5: 4, 6: 4, 7: 5, 8: 5}
+
+
+_LONGEST_PREFIX = 30
+PREFIX = re.compile(rf"[a-z][a-z0-9_-]{{0,{_LONGEST_PREFIX - 1}}}")
+"""What an alias may begin with."""
+
+
+def prefix_for(name: str) -> str:
+    """Return the prefix that a project's name comes to: its Latin letters without their accents, its digits, dashes."""
+    letters = "".join(c for c in normalize("NFKD", name.casefold()) if not combining(c))
+    slug = re.sub(r"[^a-z0-9_]+", "-", letters).lstrip("-_0123456789")
+    return slug[:_LONGEST_PREFIX].rstrip("-_") or "bd"
 
 
 def length_for(

@@ -47,14 +47,23 @@ class Database(Protocol):
 class Sqlite:
     """An SQLite file in WAL mode: readers and one writer do not wait for each other.
 
+    Args:
+        read_only: Neither the file nor anything beside it can be written; it can be read as it is.
+
     Raises:
         DamagedIndex: The file is no whole database; it is marked, and the next opening starts anew.
+        StoreError: It is damaged, and nothing can be written to mend it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self._read_only = read_only
+        if read_only:
+            self._connection = _connect(_as_it_is(path), uri=True)
+            self.query("PRAGMA temp_store=MEMORY")
+            return
         discard_if_damaged(path)
-        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._connection = _connect(str(path))
         self.query(f"PRAGMA page_size={PAGE}")
         with _alone(path):
             self.query("PRAGMA journal_mode=WAL")
@@ -108,11 +117,36 @@ class Sqlite:
     def _problem(self, error: sqlite3.DatabaseError) -> Exception:
         """Tell a damaged file from a disk that refuses and from a mistake in a statement."""
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            if self._read_only:
+                return _beyond_mending(self.path)
             _marker(self.path).touch()
             return DamagedIndex(f"the index {self.path} is damaged", "Run it again: it is built anew from git.")
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK:
             return StoreError(f"cannot use the index: {error}", f"Make room or access at {self.path.parent}.")
         return error
+
+
+def _connect(name: str, *, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(name, timeout=30, isolation_level=None, check_same_thread=False, uri=uri)
+
+
+def _as_it_is(path: Path) -> str:
+    """Return what SQLite calls a file that it is to read without making any beside it.
+
+    Without its two companions a file in WAL mode can only be read as one that nobody changes (SQLite, "Write-Ahead
+    Logging", 5); with them it must not be, for what was written last is in them.
+    """
+    if _is_damaged(path):
+        raise _beyond_mending(path)
+    alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+    return f"{path.absolute().as_uri()}?mode=ro{alone}"
+
+
+def _beyond_mending(path: Path) -> StoreError:
+    return StoreError(
+        f"the index {path} is damaged, and nothing can be written there",
+        "Run it where the home can be written to: it is built anew from git.",
+    )
 
 
 @contextmanager
@@ -131,9 +165,13 @@ def _alone(path: Path) -> Iterator[None]:
 
 def discard_if_damaged(path: Path) -> None:
     """Remove an index file that was found damaged, or ends within a page; it will be built anew from the store."""
-    if _marker(path).exists() or _is_torn(path):
+    if _is_damaged(path):
         for leftover in path.parent.glob(f"{path.name}*"):
             leftover.unlink(missing_ok=True)
+
+
+def _is_damaged(path: Path) -> bool:
+    return _marker(path).exists() or _is_torn(path)
 
 
 def _is_torn(path: Path) -> bool:

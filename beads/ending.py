@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from beads.errors import BadWord, BeadsError, ConflictError, NotFound, Refused
+from beads.errors import Ambiguous, BadWord, BeadsError, ConflictError, NotFound, Refused
 from beads.holding import Holding
 from beads.ledger import Draft
 from beads.linking import Linking
@@ -48,7 +48,7 @@ class Ending(Linking, Holding):
                         continue
                     drafts += self._close(view, reason, session, outcome, force=force, closing=done.closed)
                     done.closed.append(view.id)
-                except (NotFound, Refused, ConflictError) as error:
+                except (Ambiguous, NotFound, Refused, ConflictError) as error:
                     done.refused.append((one, error))
             return drafts
 

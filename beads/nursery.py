@@ -139,9 +139,11 @@ class Nursery:
     def _asked_for(self, name: str) -> str:
         if not one_line(name, 100) or " " in name or ":" in name or name.startswith(("#", "-")):
             raise BadWord(f"{name!r} cannot be an id", "PREFIX-NAME, without blanks.")
-        if self._taken(name):
-            raise ConflictError(f"there is an issue {name} already", f"bd show {name}")
-        return name
+        if not self._taken(name):
+            return name
+        if self._read.rows(_DELETED, {"name": name}):
+            raise ConflictError(f"{name} was deleted, and keeps its id", f"bd restore {name} brings it back.")
+        raise ConflictError(f"there is an issue {name} already", f"bd show {name}")
 
     def _child(self, parent: str) -> str | None:
         if parent.startswith("#"):
@@ -164,6 +166,9 @@ class Nursery:
 
     def _taken(self, name: str) -> bool:
         return name in self._aliases or is_taken(self._read, name)
+
+
+_DELETED = "SELECT 1 FROM beads WHERE shown = :name AND status = 'tombstone'"
 
 
 def mint(

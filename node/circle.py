@@ -21,6 +21,7 @@ from node.commons import earned
 from node.home import Home
 from node.sheets.view import Named, SheetView, look
 from stamps import sheet, testimony
+from stamps.errors import quoted
 from stamps.reputation import OVERALL, Circle
 from stamps.sheet import EarnedStamp, Sheet
 from stamps.signals import Taken
@@ -141,7 +142,13 @@ class Around(NamedTuple):
         """Return all that a sheet shows of an actor."""
         kept = sheetfiles.of(self.home, actor, self.indexes)
         elsewhere = {commons: f"{name} (from a file)" for commons, name in kept.names.items()}
-        named = Named(self.called, {**elsewhere, **self.names}, present.name(self.me, self.called))
+        # A name of which only a file knows is a claim: in quotes, beside the id, and never for one known here.
+        claimed = {
+            issuer: f"{', '.join(map(quoted, said))} ({issuer[:12]}, from a file)"
+            for issuer, said in kept.claimed.items()
+        }
+        called = {**claimed, **self.called}
+        named = Named(called, {**elsewhere, **self.names}, present.name(self.me, self.called))
         return look(actor, self._sheet(actor, kept), self.circle, self.taken(actor), named, wiring.now_ms())
 
 

@@ -1,5 +1,7 @@
 """The node's own errors, and the one table that turns every error into an exit code and an HTTP status."""
 
+from collections.abc import Sequence
+
 from beads import errors as beads_errors
 from stamps import errors as stamps_errors
 from town import errors as town_errors
@@ -33,6 +35,19 @@ class Usage(NodeError):
 
 class NotProven(NodeError):
     """The proof of an account elsewhere is not where it must be, or is not one."""
+
+
+class SomeFailed(NodeError):
+    """Several things were asked for, and some could not be done; the others are.
+
+    Args:
+        errors: What was wrong with each of them.
+    """
+
+    def __init__(self, errors: Sequence[Exception]) -> None:
+        hints = dict.fromkeys(hint_of(each) for each in errors)
+        super().__init__("; ".join(map(str, errors)), " ".join(filter(None, hints)))
+        self.errors = tuple(errors)
 
 
 DONE, REFUSED, USAGE, NOT_FOUND, CONFLICT, NOT_ALLOWED, PEER, BAD_DATA = range(8)
@@ -75,7 +90,9 @@ KNOWN = (
 
 
 def classify(error: Exception) -> tuple[int, int, str]:
-    """Return exit code, HTTP status and a stable code name of an error."""
+    """Return exit code, HTTP status and a stable code name of an error; of several those of the highest."""
+    if isinstance(error, SomeFailed):
+        return max(map(classify, error.errors))
     for kind, exit_code, status, code in _TABLE:
         if isinstance(error, kind):
             return exit_code, status, code

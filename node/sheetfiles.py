@@ -91,10 +91,12 @@ class Kept(NamedTuple):
     Attributes:
         stamps: With the commons and the issuers of their origin.
         names: Commons → its name, as the files have it.
+        claimed: Issuer → what it calls itself in these commons, as the files have its word for it.
     """
 
     stamps: tuple[EarnedStamp, ...]
     names: Mapping[str, str]
+    claimed: Mapping[str, tuple[str, ...]]
 
 
 def keep(home: Home, raw: bytes) -> VerifiedSheet:
@@ -123,18 +125,30 @@ def of(home: Home, actor: str, followed: Container[str]) -> Kept:
     Args:
         followed: Commons that are followed here: what they say themselves is newer, so nothing is taken from files.
     """
-    found = [sheet for path in files(home) if path.parent.name == actor and (sheet := _readable(path)) is not None]
+    looked = [look(path) for path in files(home) if path.parent.name == actor]
+    found = [sheet for sheet in looked if isinstance(sheet, VerifiedSheet)]
     names = {commons: name for sheet in found for commons, name in sheet.commons.items() if commons not in followed}
-    return Kept(tuple(stamp for sheet in found for stamp in sheet.stamps if stamp.commons in names), names)
+    said: dict[str, set[str]] = {}
+    for sheet in found:
+        for (commons, issuer), handle in sheet.handles.items():
+            if commons in names:
+                said.setdefault(issuer, set()).add(handle)
+    claimed = {issuer: tuple(sorted(handles)) for issuer, handles in said.items()}
+    return Kept(tuple(stamp for sheet in found for stamp in sheet.stamps if stamp.commons in names), names, claimed)
+
+
+def look(path: Path) -> VerifiedSheet | str:
+    """Return what a sheet that is kept proves, or what is wrong with it."""
+    try:
+        return _read(path)
+    except (WantedError, StampsError, Usage, OSError) as error:
+        return str(error)
 
 
 def check(path: Path) -> str | None:
     """Return what is wrong with a sheet that is kept, or None."""
-    try:
-        _read(path)
-    except (WantedError, StampsError, Usage, OSError) as error:
-        return str(error)
-    return None
+    found = look(path)
+    return found if isinstance(found, str) else None
 
 
 def forget(home: Home, actor: str) -> int:
@@ -145,13 +159,6 @@ def forget(home: Home, actor: str) -> int:
     if gone:
         gone[0].parent.rmdir()
     return len(gone)
-
-
-def _readable(path: Path) -> VerifiedSheet | None:
-    try:
-        return _read(path)
-    except (WantedError, StampsError, Usage, OSError):
-        return None
 
 
 def _read(path: Path) -> VerifiedSheet:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from beads import files, genesis, ids
 from beads.address import TYPED, Reach
 from beads.database import Sqlite
+from beads.errors import StoreError
 from beads.index import Index
 from beads.journal import Journal, start_of_system
 from beads.ledger import Author, Ledger, author_of
@@ -159,8 +160,18 @@ def open_ledger(home: Home, commons: str) -> Ledger:
 
 
 def open_index(home: Home, commons: str) -> Index:
-    """Open the index of a commons for reading; where it is behind, bring it up first."""
-    return index_as_is(home, commons) or open_ledger(home, commons).index
+    """Open the index of a commons for reading; where it is behind, bring it up first.
+
+    Raises:
+        StoreError: It is behind, and cannot be brought up, for nothing can be written there.
+    """
+    found = index_as_is(home, commons)
+    if found is None and not _is_writable(home, commons):
+        raise StoreError(
+            f"the index is not up to date, and {home.path} cannot be written to",
+            "Run any verb once where it can be written, or set WL_HOME to a copy of it.",
+        )
+    return found or open_ledger(home, commons).index
 
 
 def index_as_is(home: Home, commons: str) -> Index | None:
@@ -170,13 +181,18 @@ def index_as_is(home: Home, commons: str) -> Index | None:
     path = folder / "index.sqlite"
     if not path.is_file():
         return None
-    index = Index(Sqlite(path), commons, founding, BOARD, PROJECTIONS, _no_new_logs)
+    database = Sqlite(path, read_only=not _is_writable(home, commons))
+    index = Index(database, commons, founding, BOARD, PROJECTIONS, _no_new_logs)
     # After a restart of the system the token may be older than what was written: the journal tells.
     stale = Journal(folder / "repo.git", start_of_system()).is_stale()
     if not stale and index.generation() == generation(home, commons):
         return index
     index.database.close()
     return None
+
+
+def _is_writable(home: Home, commons: str) -> bool:
+    return os.access(home.commons_folder(commons), os.W_OK)
 
 
 def replace_file(path: Path, raw: bytes) -> None:

@@ -32,7 +32,7 @@ IO = (
 PURE = (
     "node", "node.errors", "node.naming", "node.regard", "node.sheets.formats", "node.sheets.markdown",
     "node.sheets.palette", "node.sheets.plain", "node.sheets.radar", "node.sheets.timeline", "node.sheets.view",
-    "node.sheets.words", "node.web.readme",
+    "node.sheets.words", "node.terminal", "node.web.readme",
 )  # fmt: skip
 
 # Law 2: who may name another floor's I/O modules besides node.wiring, and why.

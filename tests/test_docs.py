@@ -68,8 +68,9 @@ def verbs_page() -> str:
     parts = [
         "# Verbs\n",
         "Written by `python -m tests.test_docs` from the command lines themselves; a test compares.\n",
-        "Every verb takes `--json` (one JSON document instead of text), `--quiet` (no hints) and `--help`. Ids may be",
-        "shortened to any unique prefix. Exit codes: [errors.md](errors.md).\n",
+        "Every verb takes `--json` (one JSON document instead of text), `--quiet` (the answer alone: no hints, notes",
+        "or progress; what went wrong is told all the same) and `--help`. Ids may be shortened to any unique prefix.",
+        "Exit codes: [errors.md](errors.md).\n",
     ]
     for program, (group, verbs) in LINES.items():
         parts.append(f"## {program}\n")

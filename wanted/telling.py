@@ -72,6 +72,17 @@ def _handles(found: VerifiedSheet, issuer: str) -> list[str]:
     return sorted({handle for (_, actor), handle in found.handles.items() if actor == issuer})
 
 
+def issuers(found: VerifiedSheet) -> list[str]:
+    """Return the issuers of a sheet: each by its id, and by what it calls itself where the file holds its word."""
+    return [f"{issuer}{_claims(found, issuer)}" for issuer in _issuers(found.stamps)]
+
+
+def issuers_json(found: VerifiedSheet) -> list[dict[str, Any]]:
+    """Return the same as JSON, with how many stamps each gave."""
+    counts = _issuers(found.stamps).items()
+    return [{"actor": issuer, "handles": _handles(found, issuer), "stamps": n} for issuer, n in counts]
+
+
 def _issuers(stamps: Iterable[EarnedStamp]) -> Mapping[str, int]:
     return dict(Counter(stamp.issuer for stamp in stamps).most_common())
 
@@ -80,10 +91,7 @@ def _sheet_json(found: VerifiedSheet) -> dict[str, Any]:
     return {
         "kind": "sheet",
         "holder": found.holder,
-        "issuers": [
-            {"actor": issuer, "handles": _handles(found, issuer), "stamps": n}
-            for issuer, n in _issuers(found.stamps).items()
-        ],
+        "issuers": issuers_json(found),
         "commons": [{"id": commons, "name": name} for commons, name in sorted(found.commons.items())],
         "stamps": [
             {"op": s.op, "title": s.title, "issuer": s.issuer, "commons": s.commons, "item": s.item,

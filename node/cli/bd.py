@@ -7,7 +7,8 @@ import click
 from node.cli.common import LazyGroup
 from node.cli.common import main as run
 
-_READ, _WRITE, _LINKS, _PAST = "node.cli.bd_read", "node.cli.bd_write", "node.cli.bd_links", "node.cli.bd_past"
+_READ, _WRITE, _END = "node.cli.bd_read", "node.cli.bd_write", "node.cli.bd_end"
+_LINKS, _PAST = "node.cli.bd_links", "node.cli.bd_past"
 _MEMORY, _CARE, _JSONL = "node.cli.bd_memory", "node.cli.bd_care", "node.cli.bd_jsonl"
 VERBS = {
     "init": (_CARE, "init", "Set up a ledger for this repository."),
@@ -15,19 +16,19 @@ VERBS = {
     "q": (_WRITE, "q", "Make a bead quickly: prints its id only."),
     "ready": (_READ, "ready", "Work that nothing keeps waiting, the most urgent first."),
     "list": (_READ, "list_", "List beads by what they are."),
-    "show": (_READ, "show", "One bead, or several, whole."),
+    "show": ("node.cli.bd_show", "show", "One bead, or several, whole."),
     "search": (_READ, "search", "Find beads by words of their texts."),
     "update": (_WRITE, "update", "Change beads; --claim takes one."),
-    "close": (_WRITE, "close", "Say that beads are done."),
-    "reopen": (_WRITE, "reopen", "Open closed beads again."),
+    "close": (_END, "close", "Say that beads are done."),
+    "reopen": (_END, "reopen", "Open closed beads again."),
     "heartbeat": (_WRITE, "heartbeat", "Renew the lease of your claim."),
     "release": (_WRITE, "release", "Give a bead back."),
-    "defer": (_WRITE, "defer", "Put beads off until a point of time."),
-    "undefer": (_WRITE, "undefer", "Take beads up again that were put off."),
-    "duplicate": (_WRITE, "duplicate", "Close a bead as another's duplicate."),
-    "supersede": (_WRITE, "supersede", "Close a bead that another takes the place of."),
-    "delete": (_WRITE, "delete", "Delete beads; without --force only a preview."),
-    "restore": (_WRITE, "restore", "Bring deleted beads back."),
+    "defer": (_END, "defer", "Put beads off until a point of time."),
+    "undefer": (_END, "undefer", "Take beads up again that were put off."),
+    "duplicate": (_END, "duplicate", "Close a bead as another's duplicate."),
+    "supersede": (_END, "supersede", "Close a bead that another takes the place of."),
+    "delete": (_END, "delete", "Delete beads; without --force only a preview."),
+    "restore": (_END, "restore", "Bring deleted beads back."),
     "dep": (_LINKS, "dep", "What beads wait for: add, remove, list, tree, cycles."),
     "label": (_LINKS, "label", "Labels: add, remove, list, list-all."),
     "comments": (_LINKS, "comments", "What is said under beads: add, list."),

@@ -1,13 +1,12 @@
 """bd init, config, doctor, lint, sync, where: setting a ledger up and keeping it well."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from beads import genesis, ids, settings
+from beads import alias, genesis, ids, settings
 from beads.deadlock import circles
 from beads.errors import BadWord, NotFound, RemoteError
 from beads.limits import PATIENCE
@@ -24,8 +23,6 @@ from node.home import Home
 from node.ledgers import Place
 from node.peers import Peer
 from stamps.encoding import b64u_encode
-
-_PREFIX = re.compile(r"[a-z][a-z0-9_-]{0,29}")
 
 
 @bd_verb()
@@ -50,8 +47,8 @@ def init(desk: Desk, prefix: str | None, ledger: str | None, peers: tuple[str, .
             _fetch(home, known.ledger, source or next(iter(known.peers), None), known.peers)
         _say_init(desk, known, top, again=True)
         return
-    name = prefix or _prefix_of(top)
-    if not _PREFIX.fullmatch(name):
+    name = alias.prefix_for(top.name) if prefix is None else prefix
+    if not alias.PREFIX.fullmatch(name):
         raise BadWord(f"{name!r} cannot be a prefix", "Lower-case letters, digits, - and _: --prefix shop")
     chosen = _existing(home, ledger, source) or found_ledger(home, name)
     place = Place(chosen, folder, name, (*peers, *((source,) if source and source not in peers else ())))
@@ -79,11 +76,6 @@ def _more_peers(home: Home, folder: Path, known: Place, peers: Sequence[str]) ->
         home.peer_book(known.ledger).add(Peer(peer))
     if new:
         ledgers.write(folder, known._replace(peers=(*known.peers, *new)))
-
-
-def _prefix_of(top: Path) -> str:
-    name = re.sub(r"[^a-z0-9_-]+", "-", top.name.lower()).strip("-_0123456789")
-    return name[:30] or "bd"
 
 
 def _existing(home: Home, ledger: str | None, source: str | None) -> str | None:
@@ -163,7 +155,7 @@ def config_set(desk: Desk, key: str, value: str) -> None:
     with desk.writing() as tracker:
         tracker.set_setting(key, value)
     if odd:
-        desk.output.note(f"Warning: {odd}")
+        desk.output.trouble(f"Warning: {odd}")
     desk.output.result({"key": key, "value": value}, f"Set {key} = {value}")
 
 
@@ -279,7 +271,10 @@ def doctor(desk: Desk) -> None:
 @click.option("--push-only", is_flag=True)
 @click.option("--accept-peers", is_flag=True, help="Trade with the peers that .beads/ledger.toml names from now on.")
 def sync(desk: Desk, pull_only: bool, push_only: bool, accept_peers: bool) -> None:
-    """Trade with the repositories that this ledger is shared through; tell what was lost to others."""
+    """Trade with the repositories that this ledger is shared through; tell what was lost to others.
+
+    With --quiet only that is told, and what went wrong.
+    """
     if pull_only and push_only:
         raise Usage("--pull-only and --push-only: give one")
     place = ledgers.require(desk.home)
@@ -288,7 +283,11 @@ def sync(desk: Desk, pull_only: bool, push_only: bool, accept_peers: bool) -> No
         before = _losses(tracker)
         results = [_with(desk.home, tracker, peer, pull=not push_only, push=not pull_only) for peer in peers]
         news = _losses(tracker) - before
-        lines = [f"{'✗' if one['error'] else '✓'} {one['peer']}: {one['error'] or one['did']}" for one in results]
+        lines = [
+            f"{'✗' if one['error'] else '✓'} {one['peer']}: {one['error'] or one['did']}"
+            for one in results
+            if one["error"] or not desk.output.quiet
+        ]
         told = _told(tracker, news)
         desk.output.result({"peers": results, "lost": told}, [*lines, *(one["text"] for one in told)])
     if any(one["error"] for one in results) and all(one["error"] for one in results):

@@ -2,26 +2,31 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from beads import times
-from beads.errors import BadWord, DamagedIndex, NotFound, StoreError
+from beads.errors import BadWord, BeadsError, DamagedIndex, NotFound, StoreError
 from beads.index import Index
 from beads.listing import Row
 from beads.reading import PROVIDED, Reader
 from node import ledgers, wiring
 from node.cli.common import Output, reader_may_leave, verb
+from node.errors import SomeFailed
 from node.home import Home, locate
 from node.ledgers import Place
+from node.localtime import LocalZone
+from node.terminal import Shown, shown
 
 if TYPE_CHECKING:
     from beads.jsonl import Order
     from beads.tracker import Tracker
+
+T = TypeVar("T")
 
 BUDGET = 11_000
 """Characters that a list in JSON may take, unless a limit was asked for."""
@@ -154,6 +159,43 @@ class Desk:
         click.echo("[" + ",\n ".join(lines) + "]")
 
 
+class Failures:
+    """What went wrong with some of the beads that a verb was given: one does not keep the others from theirs."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, BeadsError] = {}
+
+    def of_each(self, beads: Iterable[str], act: Callable[[str], T]) -> list[T]:
+        """Do something with each bead; return what came of those with which it could be done."""
+        done: list[T] = []
+        for bead in beads:
+            try:
+                done.append(act(bead))
+            except StoreError:
+                # It is the ledger's, and no other bead would fare better.
+                raise
+            except BeadsError as error:
+                self.add(error)
+        return done
+
+    def add(self, error: BeadsError) -> None:
+        """Take note of an error; what is wrong with several beads in the same words is said once."""
+        self._found.setdefault(str(error), error)
+
+    def tell(self) -> None:
+        """Raise what went wrong, now that the rest is done and told.
+
+        Raises:
+            SomeFailed: Something did, with more than one of them.
+            BeadsError: With one.
+        """
+        found = list(self._found.values())
+        if len(found) > 1:
+            raise SomeFailed(found)
+        if found:
+            raise found[0]
+
+
 def bd_verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
     """Make a function a verb of `bd`: it gets a `Desk` first."""
 
@@ -185,8 +227,12 @@ def export_file(
     return raw.count(b"\n")
 
 
-def moment(said: str | None, option: str, *, back: bool = False) -> int | None:
-    """Read an option that is a point of time.
+def moment(said: str | None, option: str, *, back: bool = False, whole_day: bool = False) -> int | None:
+    """Read an option that is a point of time; where it names no zone, local time is meant.
+
+    Args:
+        back: A bare span lies behind; else it lies ahead.
+        whole_day: A day means its end; else its beginning.
 
     Raises:
         BadWord: It is none.
@@ -194,10 +240,13 @@ def moment(said: str | None, option: str, *, back: bool = False) -> int | None:
     if said is None:
         return None
     try:
-        return times.when(said, wiring.now_ms(), back=back)
+        return times.when(said, wiring.now_ms(), LocalZone(), back=back, whole_day=whole_day)
     except ValueError:
         spans = "6h ago, 2d (ago), yesterday" if back else "+6h, 2d, tomorrow"
-        raise BadWord(f"invalid {option} format {said!r}", f"2026-12-24, an RFC 3339 time, {spans}.") from None
+        raise BadWord(
+            f"invalid {option} format {said!r}",
+            f"2026-12-24, 2026-12-24T18:00 (local time, or with Z or +02:00), {spans}.",
+        ) from None
 
 
 def listed(text: Sequence[str]) -> tuple[str, ...]:
@@ -217,10 +266,44 @@ def labels_of(text: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
-def warn_of_parent(reader: Reader, parent: str) -> None:
+def warn_of_parent(desk: Desk, reader: Reader, parent: str) -> None:
     """Warn of a child under what is over."""
     if reader.view(reader.find(parent)).status == "closed":
-        click.echo(f"Warning: {parent} is closed; its new child is open.", err=True)
+        desk.output.warn(f"Warning: {parent} is closed; its new child is open.")
+
+
+def clock(ms: int) -> str:
+    """Show a point of time as people read it: local time, with how far that is from UTC."""
+    return times.local(ms, LocalZone())
+
+
+def dated(said: object) -> str:
+    """Show a record's point of time as people read it; as it stands where it is none."""
+    ms = times.instant(said)
+    return str(said) if ms is None else clock(ms)
+
+
+def said_in(comment: Mapping[str, Any]) -> list[str]:
+    """Return a comment as lines."""
+    return [f"{comment['author']}, {dated(comment['created_at'])}:", *(f"  {x}" for x in comment["text"].splitlines())]
+
+
+def waits(reader: Reader, bead: str) -> list[dict[str, Any]]:
+    """Return what keeps a bead waiting."""
+    return [
+        {"id": reader.name_of(b.bead), "title": b.title, "status": b.status, "priority": b.priority, "type": b.why}
+        for b in reader.blockers(bead, wiring.now_ms())
+    ]
+
+
+def members(one: dict[str, Any], names: str | None) -> dict[str, Any]:
+    """Return the members of a record that were asked for: those named, with commas between; else all."""
+    return one if names is None else {name: one.get(name) for name in named(names)}
+
+
+def named(fields: str | None) -> list[str]:
+    """Split names with commas between."""
+    return [name for part in (fields or "").split(",") if (name := part.strip())]
 
 
 def age(ms: int) -> str:
@@ -233,6 +316,8 @@ def age(ms: int) -> str:
 
 
 MARKS = {"open": "○", "in_progress": "◐", "blocked": "●", "deferred": "❄", "closed": "✓", "pinned": "📌", "hooked": "◇"}
+_COLOURS = {"◐": "cyan", "◇": "cyan", "●": "red", "❄": "blue", "✓": "green", "P0": "red", "P1": "yellow"}
+"""What is coloured, on a terminal: where work is, what is stuck, what is urgent. The rest is as the reader has it."""
 
 
 def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
@@ -241,3 +326,18 @@ def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
         (MARKS.get(row.status, "·"), row.shown, f"P{row.priority}", row.type, row.title, row.assignee or "")
         for row in rows
     ]
+
+
+def tint(column: int, cell: str) -> str:
+    """Colour a cell of such a table."""
+    return _tinted(cell) if column in (0, 2) else cell
+
+
+def marked(status: str, line: str, before: str = "") -> Shown:
+    """Put the mark of a status before a line."""
+    return Shown(f"{before}{_tinted(MARKS.get(status, '·'))} {shown(line)}")
+
+
+def _tinted(word: str) -> str:
+    colour = _COLOURS.get(word.rstrip())
+    return click.style(word, fg=colour) if colour else word

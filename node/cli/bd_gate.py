@@ -14,7 +14,7 @@ from beads.reading import Reader
 from beads.workflow import Workflow
 from beads.workflow_gates import PULL, RUN, GateView, gates, held, look
 from node import wiring
-from node.cli.bd_common import Desk, bd_verb, listed, who
+from node.cli.bd_common import Desk, bd_verb, clock, dated, listed, who
 from node.cli.common import Verbs
 
 COMMAND_SECONDS = 600
@@ -84,7 +84,7 @@ def gate_show(desk: Desk, gate: str) -> None:
         said = _gate(reader, look(reader, reader.find(gate), wiring.now_ms()))
         waits = " ".join(filter(None, (said["await_type"], said.get("await_id", ""))))
         lines = [_line(said), f"  Waits for: {waits}"]
-        lines += [f"  Until: {said['due_at']}"] if "due_at" in said else []
+        lines += [f"  Until: {dated(said['due_at'])}"] if "due_at" in said else []
         lines += [f"  Waiters: {', '.join(said['waiters'])}"] if said["waiters"] else []
         desk.output.result(said, lines)
 
@@ -125,7 +125,7 @@ def _run(desk: Desk, chosen: Iterable[str]) -> dict[str, int]:
         found = [look(reader, reader.find(one), wiring.now_ms()) for one in chosen]
     for one in found:
         if one.gate.await_type == "command" and not one.closed:
-            click.echo(f"$ {one.gate.await_id}", err=True)
+            desk.output.warn(f"$ {one.gate.await_id}")
             codes[one.id] = _exit_code(one.gate.await_id)
     return codes
 
@@ -193,7 +193,7 @@ def _slot_line(slot: Slot) -> str:
     if not slot.holder:
         return "The merge slot is free."
     queue = f" Then: {', '.join(slot.waiters)}." if slot.waiters else ""
-    return f"{slot.holder} holds the merge slot until {times.text(slot.until_ms)}.{queue}"
+    return f"{slot.holder} holds the merge slot until {clock(slot.until_ms)}.{queue}"
 
 
 @bd_verb(name="create")
@@ -232,7 +232,7 @@ def slot_acquire(desk: Desk, name: str, lease: str | None) -> None:
             f"{slot.holder} holds the merge slot until {said['until']}; {asked} is number {place} in the queue",
             "Ask again later: bd merge-slot acquire. bd merge-slot leave gives your turn up.",
         )
-    desk.output.result(said, f"✓ {asked} holds the merge slot until {said['until']}.", ["bd merge-slot release"])
+    desk.output.result(said, f"✓ {asked} holds the merge slot until {dated(said['until'])}.", ["bd merge-slot release"])
 
 
 @bd_verb(name="release")

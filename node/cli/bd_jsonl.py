@@ -63,7 +63,7 @@ def _refuse_problems(document: Document) -> None:
 
 def _report(desk: Desk, source: str, done: Imported, *, dry_run: bool) -> None:
     for problem in done.problems:
-        desk.output.note(f"{problem.sentence} {problem.hint}")
+        desk.output.trouble(f"{problem.sentence} {problem.hint}")
     data: dict[str, Any] = {
         "source": source, "created": done.created, "updated": done.updated, "skipped": done.unchanged,
         "memories": done.memories, "dry_run": dry_run, "stale": done.stale, "contested": done.contested,

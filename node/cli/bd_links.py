@@ -12,7 +12,7 @@ from beads.listing import Query
 from beads.reading import Reader
 from beads.vocabulary import BLOCKS, PARENT
 from node import wiring
-from node.cli.bd_common import MARKS, Desk, bd_verb, labels_of, warn_of_parent
+from node.cli.bd_common import Desk, bd_verb, labels_of, marked, said_in, warn_of_parent
 from node.cli.bd_read import EPICS
 from node.cli.common import Verbs
 
@@ -35,7 +35,7 @@ def dep_add(desk: Desk, bead: str, on: str | None, kind: str, on_option: str | N
     with desk.writing() as tracker:
         added = tracker.link(bead, other, kind, note)
         if added and vocabulary.kind(kind) == PARENT:
-            warn_of_parent(tracker.read, other)
+            warn_of_parent(desk, tracker.read, other)
         names = [tracker.read.name_of(tracker.end_of(one)) for one in (bead, other)]
         data = {"issue_id": names[0], "depends_on_id": names[1], "type": kind, "added": added}
         text = f"✓ Added dependency: {names[0]} depends on {names[1]} ({kind})"
@@ -74,7 +74,7 @@ def dep_list(desk: Desk, bead: str, up: bool) -> None:
     """What a bead depends on."""
     with desk.reading() as reader:
         found = _edges(reader, reader.find(bead), up=up)
-        lines = [f"{MARKS.get(e['status'], '·')} {e['id']} ({e['type']}): {e['title']}" for e in found]
+        lines = [marked(e["status"], f"{e['id']} ({e['type']}): {e['title']}") for e in found]
         desk.array(found, lines or ("Nothing depends on it." if up else "It depends on nothing."))
 
 
@@ -100,11 +100,11 @@ def dep_tree(desk: Desk, bead: str, up: bool, depth: int) -> None:
         root = reader.find(bead)
         rows = list(_tree(reader, root, up=up, depth=depth))
         head = reader.record(reader.view(root))
-        lines = [f"{MARKS.get(head['status'], '·')} {head['id']}: {head['title']}"]
+        lines = [marked(head["status"], f"{head['id']}: {head['title']}")]
         for one in rows:
             again = " (see above)" if one["seen"] else ""
-            mark = MARKS.get(one["status"], "·")
-            lines.append(f"{'   ' * one['depth']}└─ {mark} {one['id']} ({one['type']}): {one['title']}{again}")
+            before = f"{'   ' * one['depth']}└─ "
+            lines.append(marked(one["status"], f"{one['id']} ({one['type']}): {one['title']}{again}", before))
         desk.array([{k: v for k, v in one.items() if k != "entity"} for one in rows], lines)
 
 
@@ -223,7 +223,7 @@ def comments_list(desk: Desk, bead: str) -> None:
     """What was said under a bead."""
     with desk.reading() as reader:
         found = reader.record(reader.view(reader.find(bead))).get("comments", [])
-        lines = [f"{one['author']}, {one['created_at']}:\n    {one['text']}" for one in found]
+        lines = [line for one in found for line in said_in(one)]
         desk.array(found, lines or "No comments.")
 
 

@@ -8,12 +8,18 @@ from beads import listing, past, times
 from beads.errors import BadWord, NotFound
 from beads.past import Conflict, Event
 from beads.setting import setting
-from node.cli.bd_common import Desk, bd_verb, moment
+from node.cli.bd_common import Desk, bd_verb, clock, dated, moment
+from node.cli.bd_show import page
+from node.terminal import pad, shown
 
 
 def _short(value: Any) -> str:
-    text = "(nothing)" if value in (None, "") else str(value).replace("\n", " ")
+    text = "(nothing)" if value in (None, "") else dated(value).replace("\n", " ")
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _who(event: Event) -> str:
+    return pad(shown(event.who), 14)
 
 
 def _json(event: Event) -> dict[str, Any]:
@@ -33,7 +39,7 @@ def history(desk: Desk, bead: str, limit: int) -> None:
         lines = []
         for event in events:
             changes = "; ".join(f"{name}: {_short(value)}" for name, value in event.changes.items())
-            lines.append(f"{times.text(event.ms):<24}  {event.who:<14}  {event.what:<8}  {changes}".rstrip())
+            lines.append(f"{clock(event.ms):<25}  {_who(event)}  {event.what:<8}  {changes}".rstrip())
         desk.array([_json(event) for event in events], lines)
 
 
@@ -48,9 +54,9 @@ def as_of(desk: Desk, when: str, bead: str | None, status: str | None) -> None:
     with desk.reading() as reader:
         status = None if status is None else listing.status(reader, status)
         if bead is not None:
-            record = reader.record(past.view_at(reader, reader.find(bead), at))
-            lines = [f"{name}: {_short(value)}" for name, value in record.items()]
-            desk.array([record], lines)
+            chosen = reader.find(bead)
+            record = reader.record(past.view_at(reader, chosen, at))
+            desk.array([record], page(reader, chosen, at, short=False))
             return
         rows = listing.rows(reader, listing.Query(status=("all",), created_before=at, limit=None, sort="oldest"))
         found = []
@@ -73,9 +79,7 @@ def blame(desk: Desk, bead: str) -> None:
         rows = list(past.blame(reader, reader.find(bead)))
         data = [{"member": name, "value": value, "by": event.who, "at": times.text(event.ms), "op": event.op}
                 for name, value, event in rows]  # fmt: skip
-        lines = [
-            f"{name:<20}  {event.who:<14}  {times.text(event.ms):<24}  {_short(value)}" for name, value, event in rows
-        ]
+        lines = [f"{name:<20}  {_who(event)}  {clock(event.ms):<25}  {_short(value)}" for name, value, event in rows]
         desk.array(data, lines)
 
 
@@ -101,8 +105,8 @@ def conflicts(desk: Desk, bead: str | None, member: str | None, keep: bool, take
     for one in data:
         lines += [
             f"{one['id']}  {one['member']}",
-            f"    kept  {_short(one['kept'])}  ({one['kept_by']}, {one['kept_at']})",
-            f"    lost  {_short(one['lost'])}  ({one['lost_by']}, {one['lost_at']}, {str(one['op'])[:12]})",
+            f"    kept  {_short(one['kept'])}  ({one['kept_by']}, {dated(one['kept_at'])})",
+            f"    lost  {_short(one['lost'])}  ({one['lost_by']}, {dated(one['lost_at'])}, {str(one['op'])[:12]})",
         ]
     settle = ["bd conflicts ID --resolve MEMBER --keep", "bd conflicts ID --resolve MEMBER --take OP"]
     desk.array(data, lines or "No conflicts.", settle if data else [])

@@ -1,4 +1,4 @@
-"""bd list, ready, blocked, search, show, count, stats, …: reading the ledger. Kept light: agents run these all day."""
+"""bd list, ready, blocked, search, count, stats, …: reading the ledger. Kept light: agents run these all day."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -7,13 +7,25 @@ from typing import Any
 
 import click
 
-from beads import listing, times, vocabulary
-from beads.errors import BadWord, NotFound
+from beads import listing, vocabulary
+from beads.errors import BadWord
 from beads.listing import Query, Row
 from beads.reading import Reader
 from beads.vocabulary import PARENT
 from node import wiring
-from node.cli.bd_common import BUDGET, MARKS, Desk, age, bd_verb, cells, listed, moment
+from node.cli.bd_common import (
+    BUDGET,
+    Desk,
+    age,
+    bd_verb,
+    cells,
+    listed,
+    members,
+    moment,
+    named,
+    tint,
+    waits,
+)
 from node.cli.common import table
 
 READY_LIMIT, LIST_LIMIT = 20, 50
@@ -90,9 +102,9 @@ def answer(
     if desk.output.json:
         desk.array(_records(reader, rows, given, extra), [])
         if more:
-            click.echo(more, err=True)
+            desk.output.warn(more)
         return
-    desk.output.result({}, [*table(cells(rows), 4), *([more] if more else [])] or empty)
+    desk.output.result({}, [*table(cells(rows), 4, tint), *([more] if more else [])] or empty)
 
 
 def _default(given: Mapping[str, Any]) -> int:
@@ -103,7 +115,7 @@ def _records(
     reader: Reader, rows: Sequence[Row], given: Mapping[str, Any], extra: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     counts = listing.counts(reader, [row.id for row in rows])
-    whole = given["full"] or not _BRIEF.issuperset(_names(given["fields"]))
+    whole = given["full"] or not _BRIEF.issuperset(named(given["fields"]))
     if whole:
         reader.remember([row.id for row in rows])
     found: list[dict[str, Any]] = []
@@ -112,20 +124,12 @@ def _records(
         one = reader.record(reader.view(row.id)) if whole else listing.brief(row, reader)
         one["dependency_count"], one["dependent_count"] = counts[row.id]
         one["comment_count"] = row.comments
-        one = _chosen(one | dict(extra.get(row.id, {})), given["fields"])
+        one = members(one | dict(extra.get(row.id, {})), given["fields"])
         size += len(json.dumps(one, ensure_ascii=False)) + 3
         if size > BUDGET and given["limit"] is None and not given["full"]:
             break
         found.append(one)
     return found
-
-
-def _chosen(one: dict[str, Any], names: str | None) -> dict[str, Any]:
-    return one if names is None else {name: one.get(name) for name in _names(names)}
-
-
-def _names(fields: str | None) -> list[str]:
-    return [name for part in (fields or "").split(",") if (name := part.strip())]
 
 
 _BRIEF = frozenset(
@@ -204,12 +208,12 @@ def _explain(desk: Desk, reader: Reader, asked: Query) -> None:
         (listing.count(reader, replace(asked, ready=one, blocked=not one))[0][1],) for one in (True, False)
     )
     why = [{**listing.brief(row, reader), "reason": _reason(reader, row)} for row in ready_rows]
-    waits = [{**listing.brief(row, reader), "blocked_by": _waits(reader, row)} for row in stuck]
-    data = {"ready": why, "blocked": waits, "cycles": found, "summary": {
+    waiting = [{**listing.brief(row, reader), "blocked_by": waits(reader, row.id)} for row in stuck]
+    data = {"ready": why, "blocked": waiting, "cycles": found, "summary": {
         "total_ready": total_ready, "total_blocked": total_blocked, "cycle_count": len(found)}}  # fmt: skip
     lines = [f"Ready ({total_ready}):", *(f"  {one['id']}  {one['title']}: {one['reason']}" for one in why)]
     lines += [f"Blocked ({total_blocked}):"]
-    lines += [f"  {one['id']}  {one['title']}: {_said(one['blocked_by'])}" for one in waits]
+    lines += [f"  {one['id']}  {one['title']}: {_said(one['blocked_by'])}" for one in waiting]
     lines += [f"Never, as they wait for each other: {' → '.join(circle)}" for circle in found]
     desk.output.result(data, lines)
 
@@ -219,13 +223,6 @@ def _reason(reader: Reader, row: Row) -> str:
              WHERE l.entity = :bead AND l.kind IN ('blocks', 'conditional-blocks')"""
     ((resolved,),) = reader.rows(sql, {"bead": row.id})
     return f"{resolved} blocker(s) out of the way" if resolved else "nothing blocks it"
-
-
-def _waits(reader: Reader, row: Row) -> list[dict[str, Any]]:
-    return [
-        {"id": reader.name_of(b.bead), "title": b.title, "status": b.status, "priority": b.priority, "type": b.why}
-        for b in reader.blockers(row.id, wiring.now_ms())
-    ]
 
 
 def _said(blockers: Sequence[Mapping[str, Any]]) -> str:
@@ -240,15 +237,15 @@ def blocked(desk: Desk, **given: Any) -> None:
     asked = query_of(given, blocked=True, limit=LIST_LIMIT if given["limit"] is None else given["limit"])
     with desk.reading() as reader:
         rows = listing.rows(reader, listing.check(asked, reader))
-        waits = {row.id: _waits(reader, row) for row in rows}
+        found = {row.id: waits(reader, row.id) for row in rows}
         if desk.output.json:
             extra = {
-                bead: {"blocked_by_count": len(found), "blocked_by": [b["id"] for b in found]}
-                for bead, found in waits.items()
+                bead: {"blocked_by_count": len(blockers), "blocked_by": [b["id"] for b in blockers]}
+                for bead, blockers in found.items()
             }
             answer(desk, reader, rows, given, "", extra)
             return
-        lines = [f"{row.shown}  P{row.priority}  {row.title}: {_said(waits[row.id])}" for row in rows]
+        lines = [f"{row.shown}  P{row.priority}  {row.title}: {_said(found[row.id])}" for row in rows]
         desk.output.result({}, lines or "Nothing is blocked.")
 
 
@@ -280,180 +277,6 @@ def count(desk: Desk, status: tuple[str, ...], by: str | None, **given: Any) -> 
         total = sum(n for _, n in found)
         data = {"count": total} | ({"groups": [{"group": key, "count": n} for key, n in found]} if by else {})
         desk.output.result(data, [*(f"{n:6}  {key}" for key, n in found)] if by else str(total))
-
-
-@bd_verb()
-@click.argument("beads", nargs=-1)
-@click.option("--short", is_flag=True, help="One line each.")
-@click.option("--as-of", "moment_", metavar="WHEN", help="As it was then.")
-@click.option("--fields", help="Only these members, with commas between.")
-@click.option("--max-text", type=int, default=0, metavar="N", help="Cut texts to so many characters in JSON.")
-def show(
-    desk: Desk, beads: tuple[str, ...], short: bool, moment_: str | None, fields: str | None, max_text: int
-) -> None:
-    """One bead, or several, whole."""
-    with desk.reading() as reader:
-        at = moment(moment_, "--as-of", back=True)
-        chosen = _shown(desk, reader, beads)
-        if desk.output.json:
-            found = [_cut(_chosen(_whole(reader, bead, at), fields), max_text) for bead in chosen]
-            desk.array(found, [])
-            return
-        lines: list[str] = []
-        for bead in chosen:
-            lines += _page(reader, bead, at, short=short) + ([] if short else [""])
-        desk.output.result({}, lines[:-1] if lines and not lines[-1] else lines)
-
-
-def _shown(desk: Desk, reader: Reader, given: Sequence[str]) -> list[str]:
-    ledger = reader.index.commons
-    found, missing = [], []
-    for one in desk.chosen(ledger, given, "issue ID is required"):
-        try:
-            found.append(reader.find(one))
-        except NotFound as error:
-            missing.append(error)
-    if missing and not found:
-        raise missing[0]
-    for one_missing in missing:
-        click.echo(f"Error: {one_missing}", err=True)
-    return found
-
-
-def _cut(one: dict[str, Any], length: int) -> dict[str, Any]:
-    if length <= 0:
-        return one
-    return {
-        name: f"{value[:length]}…" if isinstance(value, str) and len(value) > length else value
-        for name, value in one.items()
-    }
-
-
-def _view(reader: Reader, bead: str, at: int | None) -> Any:
-    if at is None:
-        return reader.view(bead)
-    # Start-up time: the past is looked at rarely.
-    from beads.past import view_at  # noqa: PLC0415
-
-    return view_at(reader, bead, at)
-
-
-def _whole(reader: Reader, bead: str, at: int | None) -> dict[str, Any]:
-    view = _view(reader, bead, at)
-    found = reader.record(view)
-    if at is not None:
-        # Links from the other side, blockers and conflicts are those of today.
-        return found
-    # The ends that are shown say more, and nothing of what was deleted.
-    found.pop("dependencies", None)
-    ends = {name: _ends(reader, bead, column) for name, column in (("dependencies", "entity"), ("dependents", "bead"))}
-    parents = [one["id"] for one in ends["dependencies"] if one["dependency_type"] == PARENT]
-    found |= {name: their for name, their in ends.items() if their} | ({"parent": parents[0]} if parents else {})
-    if view.type == "epic":
-        children = [one for one in ends["dependents"] if one["dependency_type"] == PARENT]
-        closed = sum(one["status"] == "closed" for one in children)
-        found |= {"epic_total_children": len(children), "epic_closed_children": closed,
-                  "epic_closeable": bool(children) and closed == len(children)}  # fmt: skip
-    if view.hold is not None:
-        found["claim"] = {"by": view.hold[0], "fence": view.hold[3],
-                          "until": None if view.hold[4] is None else times.text(view.hold[4])}  # fmt: skip
-    contested = _contested(reader, bead)
-    found |= {"conflicts": contested} if contested else {}
-    return found | {"blocked_by": [b["id"] for b in _waits(reader, _row(reader, bead))]}
-
-
-def _contested(reader: Reader, bead: str) -> list[str]:
-    """Return the members that `bd conflicts` tells of."""
-    sql = "SELECT DISTINCT name FROM lost WHERE entity = :bead ORDER BY name"
-    return [name for (name,) in reader.rows(sql, {"bead": bead})]
-
-
-def _row(reader: Reader, bead: str) -> Row:
-    return listing.rows(reader, Query(ids=(bead,), status=("all",), limit=None))[0]
-
-
-def _ends(reader: Reader, bead: str, column: str) -> list[dict[str, Any]]:
-    other = "bead" if column == "entity" else "entity"
-    sql = f"""SELECT l.kind, b.shown, b.title, b.status, b.priority, b.type, b.created FROM links l
-              JOIN beads b ON b.entity = l.{other} WHERE l.{column} = :bead AND b.status <> 'tombstone'
-              ORDER BY l.kind, b.priority, b.shown"""
-    found = [
-        {"id": shown, "title": title, "status": status, "priority": priority, "issue_type": type_,
-         "created_at": times.text(created), "dependency_type": kind}
-        for kind, shown, title, status, priority, type_, created in reader.rows(sql, {"bead": bead})
-    ]  # fmt: skip
-    if column == "entity":
-        outside = "SELECT kind, target FROM links WHERE entity = :bead AND bead IS NULL"
-        for kind, target in reader.rows(outside, {"bead": bead}):
-            found.append({"id": reader.name_of(target), "title": "", "status": "unknown", "priority": 2,
-                          "issue_type": "", "dependency_type": kind})  # fmt: skip
-    return found
-
-
-def _page(reader: Reader, bead: str, at: int | None, *, short: bool) -> list[str]:
-    view = _view(reader, bead, at)
-    whole = reader.record(view)
-    head = f"{MARKS.get(view.status, '·')} {whole['id']} · {whole.get('title', '')}"
-    facts = f"[P{whole.get('priority', 2)} · {whole['status']} · {view.type}]"
-    if short:
-        return [f"{head}  {facts}"]
-    lines = [f"{head}   {facts}", ""]
-    for name in ("assignee", "owner", "created_by", "external_ref", "due_at", "defer_until", "closed_at", "spec_id"):
-        if whole.get(name):
-            lines.append(f"  {name.replace('_', ' ').capitalize()}: {whole[name]}")
-    lines.append(f"  Created: {whole['created_at']} · Updated: {whole['updated_at']}")
-    if view.hold is not None:
-        until = "" if view.hold[4] is None else f" until {times.text(view.hold[4])}"
-        lines.append(f"  Claimed: by {view.hold[0]}{until} (fence {view.hold[3]})")
-    if whole.get("labels"):
-        lines.append(f"  Labels: {', '.join(whole['labels'])}")
-    lines += _texts(whole) + (_relations(reader, bead) if at is None else _edges(whole))
-    contested = _contested(reader, bead) if at is None else []
-    if contested:
-        lines += [
-            "",
-            f"Conflicts: {', '.join(contested)} (bd conflicts {whole['id']})",
-        ]
-    for one in whole.get("comments", ()):
-        lines += ["", f"  {one['author']}, {one['created_at']}:", *(f"    {line}" for line in one["text"].splitlines())]
-    return lines
-
-
-def _texts(whole: Mapping[str, Any]) -> list[str]:
-    lines: list[str] = []
-    for name in ("description", "design", "acceptance_criteria", "notes", "close_reason"):
-        if whole.get(name):
-            said = str(whole[name]).splitlines()
-            lines += ["", f"{name.replace('_', ' ').capitalize()}:", *(f"  {line}" for line in said)]
-    return lines
-
-
-def _edges(whole: Mapping[str, Any]) -> list[str]:
-    edges = whole.get("dependencies", ())
-    lines = [f"  {one['depends_on_id']} ({one['type']})" for one in edges]
-    return ["", f"Dependencies ({len(edges)}):", *lines] if edges else []
-
-
-def _relations(reader: Reader, bead: str) -> list[str]:
-    lines: list[str] = []
-    depends, dependents = _ends(reader, bead, "entity"), _ends(reader, bead, "bead")
-    groups = (
-        ("Dependencies", [d for d in depends if d["dependency_type"] != PARENT]),
-        ("Parent", [d for d in depends if d["dependency_type"] == PARENT]),
-        ("Children", [d for d in dependents if d["dependency_type"] == PARENT]),
-        ("Dependents", [d for d in dependents if d["dependency_type"] != PARENT]),
-    )
-    for name, found in groups:
-        if found:
-            lines += ["", f"{name} ({len(found)}):"]
-            lines += [
-                f"  {MARKS.get(one['status'], '·')} {one['id']} ({one['dependency_type']}): {one['title']}"
-                for one in found
-            ]
-    blockers = [b for b in reader.blockers(bead, wiring.now_ms()) if b.why == PARENT]
-    if blockers:
-        lines += ["", f"Waits because {reader.name_of(blockers[0].bead)}, its parent, is blocked."]
-    return lines
 
 
 @bd_verb()
@@ -498,7 +321,7 @@ def stats(desk: Desk) -> None:
     """How many beads there are, of which kind, and how long they take."""
     with desk.reading() as reader:
         summary = _summary(reader)
-    names = ("total", "open", "in_progress", "closed", "blocked", "deferred", "ready", "pinned")
+    names = ("total", "open", "in_progress", "hooked", "closed", "blocked", "deferred", "ready", "pinned")
     lines = [f"{name.replace('_', ' ').title()}: {summary[f'{name}_issues']}" for name in names]
     lines[0] = f"Total Issues: {summary['total_issues']}"
     lines.append(f"Epics to close: {summary['epics_eligible_for_closure']}")
@@ -508,7 +331,7 @@ def stats(desk: Desk) -> None:
 
 _OWN = "', '".join(vocabulary.OWN_TYPES)
 _TOTALS = f"""SELECT COUNT(*), SUM(status = 'open'), SUM(status = 'in_progress'), SUM(status = 'closed'),
-              SUM(status = 'deferred'),
+              SUM(status = 'deferred'), SUM(status = 'hooked'),
               SUM(pinned = 1 OR status = 'pinned'), ROUND(AVG((closed - created) / 3600000.0), 1)
               FROM beads WHERE status <> 'tombstone' AND type NOT IN ('{_OWN}')"""
 EPICS = """SELECT b.entity, b.shown, b.title, COUNT(c.entity), SUM(c.free = 0) FROM beads b
@@ -519,7 +342,7 @@ EPICS = """SELECT b.entity, b.shown, b.title, COUNT(c.entity), SUM(c.free = 0) F
 
 def _summary(reader: Reader) -> dict[str, Any]:
     ((*numbers, hours),) = reader.rows(_TOTALS)
-    names = ("total", "open", "in_progress", "closed", "deferred", "pinned")
+    names = ("total", "open", "in_progress", "closed", "deferred", "hooked", "pinned")
     found: dict[str, Any] = {f"{name}_issues": int(n or 0) for name, n in zip(names, numbers, strict=True)}
     now = wiring.now_ms()
     for name, asked in (("blocked", Query(blocked=True, now=now)), ("ready", Query(ready=True, now=now))):

@@ -1,4 +1,4 @@
-"""bd create, q, update, close, reopen, delete, …: writing the ledger."""
+"""bd create, q, update, heartbeat, release: writing the ledger."""
 
 import json
 import sys
@@ -10,13 +10,23 @@ from typing import Any
 import click
 
 from beads import listing, times, vocabulary
-from beads.errors import BadWord, ConflictError, NotFound, Refused
+from beads.errors import BadWord, ConflictError, Refused
 from beads.listing import Query
 from beads.nursery import NewBead, NewLink
 from beads.tracker import Tracker
 from beads.vocabulary import BLOCKS, WAITS
 from node import wiring
-from node.cli.bd_common import Desk, bd_verb, labels_of, listed, moment, warn_of_parent
+from node.cli.bd_common import (
+    Desk,
+    Failures,
+    bd_verb,
+    clock,
+    dated,
+    labels_of,
+    listed,
+    moment,
+    warn_of_parent,
+)
 from node.errors import Usage
 
 _TEXT_OPTIONS = (
@@ -29,8 +39,8 @@ _TEXT_OPTIONS = (
     click.option("--assignee", "-a", help="Whose it is to do."),
     click.option("--owner", help="Whose it is in the end."),
     click.option("--estimate", "-e", type=int, help="Minutes of work."),
-    click.option("--due", help="When it should be done: a date, 2d, tomorrow."),
-    click.option("--defer", help="Not before: a date, 2d, tomorrow."),
+    click.option("--due", help="By when: a date (by its end), 2026-12-24T18:00, 2d, tomorrow."),
+    click.option("--defer", help="Not before: a date (its beginning), 2026-12-24T18:00, 2d."),
     click.option("--external-ref", help="What it is called elsewhere: gh-9, a URL."),
     click.option("--spec-id", help="The specification it is from."),
     click.option("--metadata", help="JSON of your own."),
@@ -51,7 +61,7 @@ def members_of(given: Mapping[str, Any]) -> dict[str, Any]:
         "notes": given["notes"], "assignee": given["assignee"], "owner": given["owner"],
         "estimated_minutes": given["estimate"], "external_ref": given["external_ref"], "spec_id": given["spec_id"],
         "priority": None if given["priority"] is None else vocabulary.priority(given["priority"]),
-        "due_at": _time(given["due"], "--due"), "defer_until": _time(given["defer"], "--defer"),
+        "due_at": time_of(given["due"], "--due"), "defer_until": time_of(given["defer"], "--defer"),
         "metadata": _metadata(given["metadata"]),
     }  # fmt: skip
     if (found["estimated_minutes"] or 0) < 0:
@@ -65,13 +75,18 @@ def _description(given: Mapping[str, Any]) -> str | None:
     return sys.stdin.read() if given["description"] == "-" else given["description"]
 
 
-def _time(said: str | None, option: str) -> str | None:
-    if said == "":
-        return ""
-    ms = moment(said, option)
-    if ms is not None and option in ("--defer", "--until") and ms < wiring.now_ms():
-        click.echo(f"Warning: {times.text(ms)} is in the past: it is ready at once.", err=True)
-    return None if ms is None else times.text(ms)
+def time_of(said: str | None, option: str) -> str | None:
+    """Read an option that is a point of time as it is stored; "" takes one back."""
+    # By a day means by its end; not before a day, or until it, its beginning.
+    ms = moment(said or None, option, whole_day=option == "--due")
+    return said if ms is None else times.text(ms)
+
+
+def warn_of_past(desk: Desk, until: str | None) -> None:
+    """Warn of a bead that is put off until a time that is over."""
+    ms = times.instant(until)
+    if ms is not None and ms < wiring.now_ms():
+        desk.output.warn(f"Warning: {clock(ms)} is in the past: it is ready at once.")
 
 
 def _metadata(said: str | None) -> Any:
@@ -106,6 +121,7 @@ def create(
     if title is None and title_ is None:
         raise BadWord("title required", 'bd create "Title"')
     members = members_of(given) | {"issue_type": type_}
+    warn_of_past(desk, members.get("defer_until"))
     members |= {"ephemeral": True} if ephemeral else {}
     members |= {"mol_type": vocabulary.molecule_type(mol_type)} if mol_type else {}
     members |= {"wisp_type": wisp_type} if wisp_type else {}
@@ -120,7 +136,7 @@ def create(
             desk.output.result({"dry_run": True, "title": new.title}, f"Would create: {new.title}")
             return
         if parent is not None:
-            warn_of_parent(tracker.read, parent)
+            warn_of_parent(desk, tracker.read, parent)
         (bead,) = tracker.create(new)
         desk.touched(tracker, bead)
         _created(desk, tracker, bead, silent=silent)
@@ -143,7 +159,7 @@ def _created(desk: Desk, tracker: Tracker, bead: str, *, silent: bool) -> None:
     record = tracker.read.record(tracker.read.view(bead))
     name = record["id"]
     if silent and not desk.output.json:
-        click.echo(name)
+        desk.output.result({}, name)
         return
     lines = [f"✓ Created issue: {name}", f"  Title: {record['title']}"]
     lines.append(f"  Priority: P{record['priority']}   Status: {record['status']}   Type: {record['issue_type']}")
@@ -189,6 +205,7 @@ def update(
 ) -> None:  # fmt: skip
     """Change beads."""
     members = members_of(given)
+    warn_of_past(desk, members.get("defer_until"))
     members |= {k: v for k, v in (("title", title), ("status", status), ("issue_type", type_)) if v is not None}
     members |= {"pinned": True if pinned else None} if pinned is not None else {}
     if claim and (status or given["assignee"]):
@@ -199,10 +216,12 @@ def update(
     nothing = not (members or append_notes or metadata or any(labels.values()) or set_labels)
     if nothing and not claim and parent is None:
         raise Usage("nothing to change", "bd update --help")
-    done: list[str] = []
+    failures = Failures()
     with desk.writing() as tracker:
         chosen = desk.chosen(tracker.ledger.commons, beads, "no issue ID provided")
-        for one in map(tracker.read.find, chosen):
+
+        def change(name: str) -> str:
+            one = tracker.read.find(name)
             if claim:
                 tracker.claim(one, force=force)
             if not nothing:
@@ -213,10 +232,13 @@ def update(
             if parent is not None:
                 tracker.set_parent(one, parent or None)
             if parent:
-                warn_of_parent(tracker.read, parent)
+                warn_of_parent(desk, tracker.read, parent)
             desk.touched(tracker, one)
-            done.append(one)
-        _changed(desk, tracker, done, "✓ Updated issue: {id}", claimed=claim)
+            return one
+
+        if done := failures.of_each(chosen, change):
+            _changed(desk, tracker, done, "✓ Updated issue: {id}", claimed=claim)
+    failures.tell()
 
 
 def _changed_metadata(given: Sequence[str], gone: Sequence[str]) -> dict[str, Any] | None:
@@ -230,14 +252,15 @@ def _changed_metadata(given: Sequence[str], gone: Sequence[str]) -> dict[str, An
 
 def _changed(desk: Desk, tracker: Tracker, beads: Sequence[str], text: str, *, claimed: bool = False) -> None:
     records = [_with_claim(tracker, bead) for bead in beads]
-    desk.array(records, [text.format(**record) + (_held(record) if claimed else "") for record in records])
+    lines = [[text.format(**record), *([_held(record)] if claimed else [])] for record in records]
+    desk.array(records, [line for each in lines for line in each])
 
 
 def _held(record: Mapping[str, Any]) -> str:
     """Tell a new holder until when, and by which number."""
     claim = record["claim"]
-    until = f" until {claim['until']}" if claim["until"] else ""
-    return f"\n  Yours{until} (fence {claim['fence']})"
+    until = f" until {dated(claim['until'])}" if claim["until"] else ""
+    return f"  Yours{until} (fence {claim['fence']})"
 
 
 def _with_claim(tracker: Tracker, bead: str) -> dict[str, Any]:
@@ -289,163 +312,3 @@ def release(desk: Desk, bead: str, force: bool) -> None:
         chosen = tracker.read.find(bead)
         tracker.release(chosen, force=force)
         _changed(desk, tracker, [chosen], "✓ Released {id}")
-
-
-@bd_verb()
-@click.argument("beads", nargs=-1)
-@click.option("--reason", "-r", "-m", default="", help="How it ended.")
-@click.option("--reason-file", type=click.Path(exists=True, dir_okay=False), help="Read the reason from a file.")
-@click.option("--failed/--succeeded", "failed", default=None, help="Whether it failed; else the reason's words tell.")
-@click.option("--session", default="", envvar="CLAUDE_SESSION_ID", help="The session that closed it.")
-@click.option("--force", "-f", is_flag=True, help="Even while something is in the way.")
-@click.option("--fence", type=int, help="Only while the claim with this number holds.")
-@click.option("--suggest-next", is_flag=True, help="Tell what is ready now.")
-@click.option("--claim-next", is_flag=True, help="Take the next ready bead.")
-def close(
-    desk: Desk, beads: tuple[str, ...], reason: str, reason_file: str | None, failed: bool | None, session: str,
-    force: bool, fence: int | None, suggest_next: bool, claim_next: bool,
-) -> None:  # fmt: skip
-    """Say that beads are done."""
-    said = Path(reason_file).read_text().strip() if reason_file else reason
-    outcome = None if failed is None else "failure" if failed else "success"
-    with desk.writing() as tracker:
-        chosen = desk.chosen(tracker.ledger.commons, beads, "no issue ID provided")
-        done = tracker.close(chosen, said, force=force, session=session, outcome=outcome, fence=fence)
-        if not done.closed:
-            raise done.refused[0][1]
-        for _, error in done.refused:
-            click.echo(f"Error: {error}", err=True)
-        desk.touched(tracker, done.closed[-1])
-        _closed(desk, tracker, done.closed, done.freed, said, suggest=suggest_next)
-    if claim_next:
-        claim_first(desk, Query(ready=True, limit=20, now=wiring.now_ms()))
-
-
-def _closed(
-    desk: Desk, tracker: Tracker, closed: Sequence[str], freed: Sequence[str], reason: str, *, suggest: bool
-) -> None:
-    records = [tracker.read.record(tracker.read.view(bead)) for bead in closed]
-    free = [tracker.read.record(tracker.read.view(bead)) for bead in freed]
-    lines = [f"✓ Closed {one['id']}: {reason or one['title']}" for one in records]
-    lines += [f"  ready now: {one['id']}  {one['title']}" for one in free]
-    if desk.output.json and suggest:
-        desk.output.result({"closed": records, "unblocked": free}, [])
-        return
-    desk.array(records, lines, ["bd ready"])
-
-
-@bd_verb()
-@click.argument("beads", nargs=-1, required=True)
-@click.option("--reason", "-r", default="", help="Why.")
-def reopen(desk: Desk, beads: tuple[str, ...], reason: str) -> None:
-    """Open closed beads again."""
-    _each(desk, beads, lambda t, bead: t.reopen(bead, reason), "✓ Reopened {id}", "{id} is already open")
-
-
-def _each(desk: Desk, beads: Sequence[str], act: Any, did: str, did_not: str) -> None:
-    with desk.writing() as tracker:
-        lines, records = [], []
-        for bead in map(tracker.read.find, beads):
-            changed = act(tracker, bead)
-            record = tracker.read.record(tracker.read.view(bead))
-            lines.append((did if changed else did_not).format(**record))
-            records.append(record)
-            desk.touched(tracker, bead)
-        desk.array(records, lines)
-
-
-@bd_verb()
-@click.argument("beads", nargs=-1)
-@click.option("--until", help="A date, 2d, tomorrow.")
-def defer(desk: Desk, beads: tuple[str, ...], until: str | None) -> None:
-    """Put beads off until a point of time; then they are ready again by themselves."""
-    if until is None:
-        raise BadWord("deferred until when?", "bd defer ID --until 2d (or a date)")
-    moment_ = str(_time(until, "--until"))
-
-    def act(tracker: Tracker, bead: str) -> bool:
-        tracker.defer(bead, moment_)
-        return True
-
-    _each(desk, beads, act, f"✓ Deferred {{id}} until {moment_}", "")
-
-
-@bd_verb()
-@click.argument("beads", nargs=-1, required=True)
-def undefer(desk: Desk, beads: tuple[str, ...]) -> None:
-    """Take beads up again that were put off."""
-    _each(desk, beads, lambda t, bead: t.undefer(bead), "✓ Undeferred {id}", "{id} is not deferred")
-
-
-@bd_verb()
-@click.argument("bead")
-@click.option("--of", "other", required=True, help="The bead that stays.")
-def duplicate(desk: Desk, bead: str, other: str) -> None:
-    """Close a bead as another's duplicate."""
-    _replace(desk, bead, other, "✓ Closed {id} as a duplicate of {other}", duplicate=True)
-
-
-@bd_verb()
-@click.argument("bead")
-@click.option("--with", "other", required=True, help="The bead that takes its place.")
-def supersede(desk: Desk, bead: str, other: str) -> None:
-    """Close a bead that another takes the place of."""
-    _replace(desk, bead, other, "✓ Closed {id}: superseded by {other}", duplicate=False)
-
-
-def _replace(desk: Desk, bead: str, other: str, text: str, *, duplicate: bool) -> None:
-    with desk.writing() as tracker:
-        chosen = tracker.read.find(bead)
-        name = tracker.read.name_of(tracker.read.find(other))
-        tracker.replace(chosen, other, duplicate=duplicate)
-        record = tracker.read.record(tracker.read.view(chosen))
-        desk.array([record], text.format(id=record["id"], other=name))
-
-
-@bd_verb()
-@click.argument("beads", nargs=-1)
-@click.option("--force", "-f", is_flag=True, help="Do it; without it only a preview is shown.")
-@click.option("--reason", default="", help="Why.")
-@click.option("--dry-run", is_flag=True, help="Only the preview.")
-def delete(desk: Desk, beads: tuple[str, ...], force: bool, reason: str, dry_run: bool) -> None:
-    """Delete beads: each leaves a tombstone, and bd restore brings it back."""
-    if not beads:
-        raise BadWord("no issue IDs provided", "bd delete ID --force")
-    with desk.writing() as tracker:
-        chosen = [_present(tracker, bead) for bead in beads]
-        records = [tracker.read.record(tracker.read.view(bead)) for bead in chosen]
-        if not force or dry_run:
-            _preview(desk, tracker, chosen, records)
-            return
-        for bead in chosen:
-            tracker.delete(bead, reason)
-    data = {"deleted": [one["id"] for one in records]}
-    desk.output.result(data, [f"✓ Deleted {one['id']}: {one['title']} (bd restore {one['id']})" for one in records])
-
-
-def _present(tracker: Tracker, bead: str) -> str:
-    try:
-        return tracker.read.find(bead)
-    except NotFound:
-        raise NotFound(f"issue {bead} not found", "bd list --all shows what there is.") from None
-
-
-def _preview(desk: Desk, tracker: Tracker, chosen: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None:
-    lines = ["DELETE PREVIEW", ""]
-    for bead, one in zip(chosen, records, strict=True):
-        ((links,),) = tracker.read.rows("SELECT COUNT(*) FROM links WHERE bead = :b OR entity = :b", {"b": bead})
-        lines.append(f"  {one['id']}  {one['title']}  ({links} link(s))")
-    lines += ["", "Nothing was deleted. --force deletes; bd restore brings back."]
-    desk.output.result({"preview": [one["id"] for one in records], "deleted": []}, lines)
-
-
-@bd_verb()
-@click.argument("beads", nargs=-1, required=True)
-def restore(desk: Desk, beads: tuple[str, ...]) -> None:
-    """Bring deleted beads back as they were."""
-
-    def act(tracker: Tracker, bead: str) -> bool:
-        tracker.restore(bead)
-        return True
-
-    _each(desk, beads, act, "✓ Restored {id}: {title}", "")

@@ -15,9 +15,11 @@ from typing import Any, NoReturn
 import click
 
 from beads.errors import DamagedIndex
-from node.errors import KNOWN, REFUSED, USAGE, classify, hint_of
+from node.errors import KNOWN, REFUSED, USAGE, SomeFailed, classify, hint_of
+from node.terminal import Shown, fit, has_colours, shown, width
 
 SCHEMA_VERSION = 1
+Tint = Callable[[int, str], str]
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -90,28 +92,37 @@ class Output:
 
     Attributes:
         json: Print one JSON document.
-        quiet: Print no hints.
+        quiet: Print the answer alone: no hints, no notes, no progress.
     """
 
     json: bool
     quiet: bool
 
     def result(self, data: Mapping[str, Any], text: str | Sequence[str], following: Sequence[str] = ()) -> None:
-        """Print what came of a verb, and what one may do next."""
+        """Print what came of a verb, and what one may do next; each text is one line, whoever wrote its words."""
         if self.json:
             click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **data}, ensure_ascii=False, indent=1))
             return
         lines = [text] if isinstance(text, str) else text
         for line in lines:
-            click.echo(line)
+            click.echo(shown(line))
         if following and not self.quiet and sys.stdout.isatty():
             for n, line in enumerate(following):
-                click.secho(f"{'Next:' if n == 0 else '     '} {line}", dim=True)
+                click.secho(f"{'Next:' if n == 0 else '     '} {shown(line)}", dim=True)
 
     def note(self, text: str) -> None:
-        """Say something beside the result."""
+        """Say something beside the result that one can do without."""
+        if not self.quiet:
+            self.trouble(text)
+
+    def trouble(self, text: str) -> None:
+        """Say something beside the result that people must see; programs read it in the result."""
         if not self.json:
-            click.secho(text, err=True, dim=True)
+            click.secho(shown(text), err=True, dim=True)
+
+    def warn(self, text: str) -> None:
+        """Say what must be seen whoever reads the result."""
+        click.echo(shown(text), err=True)
 
 
 def verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
@@ -126,7 +137,9 @@ def verb(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
         # Options of the function's own decorators are kept by click on the function.
         run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         decorated = click.option("--json", "json_", is_flag=True, help="Print JSON.")(run)
-        decorated = click.option("--quiet", "-q", is_flag=True, help="Print no hints.")(decorated)
+        decorated = click.option(
+            "--quiet", "-q", is_flag=True, help="Print the answer alone: no hints, notes or progress."
+        )(decorated)
         command: click.Command = click.command(**settings)(decorated)
         return command
 
@@ -169,10 +182,10 @@ def main(group: click.Group, program: str) -> NoReturn:
         _say({"code": "usage", "message": error.format_message(), "hint": _usage_hint(error, program)})
         sys.exit(error.exit_code)
     except KNOWN as error:
-        exit_code, _, name = classify(error)
-        reason = {"reason": error.reason} if hasattr(error, "reason") else {}
-        _say({"code": name, **reason, "message": str(error), "hint": hint_of(error)})
-        sys.exit(exit_code)
+        for each in error.errors if isinstance(error, SomeFailed) else (error,):
+            reason = {"reason": each.reason} if hasattr(each, "reason") else {}
+            _say({"code": classify(each)[2], **reason, "message": str(each), "hint": hint_of(each)})
+        sys.exit(classify(error)[0])
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             # The reader has gone, as in `wl browse | head`; nobody is left to tell.
@@ -195,11 +208,16 @@ def reader_may_leave() -> Iterator[None]:
 
 def _run(group: click.Group, program: str) -> int:
     try:
-        code = group.main(prog_name=program, standalone_mode=False)
+        code = group.main(prog_name=program, standalone_mode=False, color=_colour())
     except DamagedIndex:
         # It is only an index: it was marked, and this time it is built anew.
-        code = group.main(prog_name=program, standalone_mode=False)
+        code = group.main(prog_name=program, standalone_mode=False, color=_colour())
     return code if isinstance(code, int) else 0
+
+
+def _colour() -> bool | None:
+    """Return what `click` asks for: False for no colours anywhere, None for colours on a terminal."""
+    return None if has_colours(os.environ) else False
 
 
 def _usage_hint(error: click.ClickException, program: str) -> str:
@@ -211,23 +229,33 @@ def _say(error: Mapping[str, str]) -> None:
     if "--json" in sys.argv:
         click.echo(json.dumps({"error": error}, ensure_ascii=False), err=True)
         return
-    click.echo(click.style("Error: ", fg="red", bold=True) + error["message"], err=True)
+    # A message may be several lines long, as where `click` lists what there is to choose from.
+    message = "\n".join(map(shown, error["message"].split("\n")))
+    click.echo(click.style("Error: ", fg="red", bold=True) + message, err=True, color=_colour())
     if error["hint"]:
-        click.echo(click.style("Hint:  ", bold=True) + error["hint"], err=True)
+        click.echo(click.style("Hint:  ", bold=True) + shown(error["hint"]), err=True, color=_colour())
 
 
-def table(rows: Sequence[Sequence[str]], flexible: int) -> list[str]:
-    """Lay rows out in columns; the column `flexible` is cut so that a row fits the terminal."""
+def table(rows: Sequence[Sequence[str]], flexible: int, tint: Tint | None = None) -> list[str]:
+    """Lay rows out in columns.
+
+    Args:
+        flexible: The column that is cut so that a row fits the terminal.
+        tint: Colours a cell, given its column and its text.
+    """
     if not rows:
         return []
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    rows = [[shown(cell) for cell in row] for row in rows]
+    widths = [max(width(row[n]) for row in rows) for n in range(len(rows[0]))]
     # Here: 2 ms at every start, for tables alone.
     import shutil  # noqa: PLC0415
 
     room = shutil.get_terminal_size((100, 24)).columns - sum(widths) + widths[flexible] - 2 * (len(widths) - 1)
     widths[flexible] = max(min(widths[flexible], room), 16)
-    return ["  ".join(_fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [Shown("  ".join(_laid(row, widths, tint)).rstrip()) for row in rows]
 
 
-def _fit(text: str, width: int) -> str:
-    return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
+def _laid(row: Sequence[str], widths: Sequence[int], tint: Tint | None) -> Iterator[str]:
+    for column, (cell, room) in enumerate(zip(row, widths, strict=True)):
+        laid = fit(cell, room)
+        yield tint(column, laid) if tint else laid

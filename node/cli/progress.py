@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
-
 from beads.terms import Step
 from node.cli.common import Output
 
@@ -26,17 +24,17 @@ def shown(output: Output, what: str) -> Iterator[Tell | None]:
         with _bar(what) as tell:
             yield tell
     else:
-        yield _lines(what)
+        yield _lines(output, what)
 
 
-def _lines(what: str) -> Tell:
+def _lines(output: Output, what: str) -> Tell:
     said = time.monotonic() - LINE_EVERY_S + QUIET_S
 
     def tell(step: Step) -> None:
         nonlocal said
         if time.monotonic() - said >= LINE_EVERY_S:
             said = time.monotonic()
-            click.echo(f"{what}: {step.operations} operations, {step.refs} of {step.of} references", err=True)
+            output.warn(f"{what}: {step.operations} operations, {step.refs} of {step.of} references")
 
     return tell
 

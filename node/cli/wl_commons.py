@@ -104,7 +104,7 @@ def _introduce(output: Output, home: Home, commons: str, handle: str | None) -> 
         try:
             ours.profile(handle)
         except NotAllowed as error:
-            output.note(f"{error}. {hint_of(error)}")
+            output.trouble(f"{error}. {hint_of(error)}")
         else:
             ours.sync()
 

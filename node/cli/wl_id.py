@@ -80,7 +80,7 @@ class Sitting:
         # Before anything else can fail: without this line the owner does not find the key.
         sys.stdout.flush()
         for trouble in identity.spread(self.home, offline=self.offline):
-            self.output.note(f"{trouble}; the change goes out at the next sync")
+            self.output.trouble(f"{trouble}; the change goes out at the next sync")
 
 
 def opened(output: Output, means: Means) -> Sitting:
@@ -88,7 +88,7 @@ def opened(output: Output, means: Means) -> Sitting:
     home = Home(locate())
     home.key_log()
     for trouble in () if means.offline else identity.refresh(home):
-        output.note(f"{trouble}; what another machine of yours may have changed meanwhile is not known here")
+        output.trouble(f"{trouble}; what another machine of yours may have changed meanwhile is not known here")
     return Sitting(output, home, safe(home, means.recovery, means.successor), means.offline)
 
 

@@ -26,7 +26,9 @@ def ensure_identity(home: Home, output: Output) -> None:
     """Make an identity where there is none, and say so."""
     if not home.exists:
         keys = home.make_identity()
-        output.note(f"New identity {keys.scid}. Its recovery key is {home.path / 'identity' / RECOVERY}; keep a copy.")
+        output.trouble(
+            f"New identity {keys.scid}. Its recovery key is {home.path / 'identity' / RECOVERY}; keep a copy."
+        )
 
 
 @verb()

@@ -19,7 +19,7 @@ from node.errors import REFUSED
 from node.evidence import Changed, Difference
 from node.review import Outcome, Review, Wish
 from node.sheets.words import counted, took
-from node.terminal import visible
+from node.terminal import Shown, visible
 from wanted.check import MAX_TIMEOUT_S, TIMEOUT_S, Check
 from wanted.view import ItemView
 
@@ -111,7 +111,7 @@ def _changes(changed: Changed) -> str:
 
 
 def _patch(difference: Difference) -> list[str]:
-    lines = [_coloured(visible(line)) for line in difference.patch.removesuffix("\n").split("\n")]
+    lines = [Shown(_coloured(visible(line))) for line in difference.patch.removesuffix("\n").split("\n")]
     return ["", *lines, *(["… and more: --into FOLDER keeps the whole of it."] if difference.cut else [])]
 
 

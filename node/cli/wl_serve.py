@@ -45,4 +45,4 @@ def _ready_to_sign(home: Home, output: Output) -> None:
     try:
         wiring.author(home)
     except NotAllowed as error:
-        output.note(f"{error}; this node serves what it holds, and decides nothing")
+        output.trouble(f"{error}; this node serves what it holds, and decides nothing")

@@ -38,7 +38,7 @@ def show(output: Output, actor: str, form: str | None, out: Path | None) -> None
         out.write_bytes(raw)
         output.result({"file": str(out), "format": chosen, "bytes": len(raw)}, f"Wrote {out}.")
     elif chosen == "text":
-        output.result({}, text.rstrip("\n"), _following(view, view.actor == here.me))
+        output.result({}, text.rstrip("\n").split("\n"), _following(view, view.actor == here.me))
     else:
         click.echo(text, nl=False)
 

@@ -37,7 +37,7 @@ def export(
     def prepare(ours: Commons) -> None:
         for result in [] if offline else ours.sync(push=False):
             if result.error:
-                output.note(f"{result.error}; newer stamps may be missing")
+                output.trouble(f"{result.error}; newer stamps may be missing")
 
     written = sheetfiles.export(Home(locate()), Choice(only, without, words), prepare)
     file.write_bytes(written.raw)
@@ -85,7 +85,7 @@ def _known_here(output: Output, found: object) -> KnownHere:
     try:
         return later.known(Home(locate()), found)
     except (*KNOWN, OSError) as error:
-        output.note(f"this home was not asked: {error}")
+        output.trouble(f"this home was not asked: {error}")
         return later.NOTHING
 
 
@@ -133,11 +133,22 @@ def _shown_here(found: VerifiedSheet, here: KnownHere) -> list[str]:
 def kept(output: Output) -> None:
     """List the sheets from files that this home keeps."""
     home = Home(locate())
-    found = [(path.parent.name, path.stem, sheetfiles.check(path)) for path in sheetfiles.files(home)]
+    found = [(path, sheetfiles.look(path)) for path in sheetfiles.files(home)]
     output.result(
-        {"kept": [{"holder": holder, "file": name, "problem": problem} for holder, name, problem in found]},
-        [f"{holder}  {name[:12]}  {problem or 'verified'}" for holder, name, problem in found] or "None are kept.",
+        {"kept": [_kept_json(path, proven) for path, proven in found]},
+        [line for path, proven in found for line in _kept_lines(path, proven)] or "None are kept.",
     )
+
+
+def _kept_json(path: Path, proven: VerifiedSheet | str) -> dict[str, Any]:
+    told = {"holder": path.parent.name, "file": path.stem, "problem": proven if isinstance(proven, str) else None}
+    return told if isinstance(proven, str) else told | {"issuers": telling.issuers_json(proven)}
+
+
+def _kept_lines(path: Path, proven: VerifiedSheet | str) -> list[str]:
+    problem = proven if isinstance(proven, str) else "verified"
+    issuers = [] if isinstance(proven, str) else telling.issuers(proven)
+    return [f"{path.parent.name}  {path.stem[:12]}  {problem}", *(f"  issued by    {issuer}" for issuer in issuers)]
 
 
 @verb()

@@ -28,7 +28,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--bundle", "file", type=_FILE, metavar="FILE", help="By this file alone: read what it brings, then write it."
 )
 def sync(output: Output, commons: str | None, only: str | None, file: Path | None) -> None:
-    """Pull from and push to the peers."""
+    """Pull from and push to the peers; with --quiet only what went wrong is told."""
     if only and file:
         raise Usage("--peer and --bundle contradict each other", "Sync twice.")
     home = Home(locate())
@@ -39,11 +39,11 @@ def sync(output: Output, commons: str | None, only: str | None, file: Path | Non
         began = time.monotonic()
         results = _by_network(output, ours, only)
     seconds = time.monotonic() - began
+    lines = [line for result in results for line in _lines(result, quiet=output.quiet)]
+    end = f"{seconds:.2f} s" if results else "No peers to sync with."
     output.result(
         {"peers": [_json(result) for result in results], "seconds": round(seconds, 3)},
-        [line for result in results for line in _lines(result)] + [f"{seconds:.2f} s"]
-        if results
-        else ["No peers to sync with."],
+        lines if output.quiet else [*lines, end],
         () if results else ["wl peer add URL"],
     )
     if results and all(result.error for result in results):
@@ -80,12 +80,10 @@ def _by_file(output: Output, ours: Commons, path: Path) -> None:
         if ours.home.exists:
             ours.attend()
     given = carrying.write(ours, path)
+    did = f"{taken} operations taken from {path}, {given} references written to it"
     output.result(
         {"bundle": str(path), "accepted": taken, "references": given, "troubles": troubles},
-        [
-            f"{taken} operations taken from {path}, {given} references written to it",
-            *(f"  {each}" for each in troubles),
-        ],
+        [*([] if output.quiet and not troubles else [did]), *(f"  {each}" for each in troubles)],
     )
 
 
@@ -99,13 +97,14 @@ def _json(result: PeerResult) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _lines(result: PeerResult) -> list[str]:
+def _lines(result: PeerResult, *, quiet: bool) -> list[str]:
     done = result.exchange
     if done is None:
         return [f"{result.peer.url}: {result.error}"]
-    lines = [f"{result.peer.url}: {done.report.accepted} operations taken, {len(done.pushed)} references given"]
-    lines += [f"  {outcome}" for outcome in done.report.troubles]
-    return lines + [f"  refused {name}: {reason}" for name, reason in done.refused.items()]
+    troubles = [f"  {outcome}" for outcome in done.report.troubles]
+    troubles += [f"  refused {name}: {reason}" for name, reason in done.refused.items()]
+    did = f"{result.peer.url}: {done.report.accepted} operations taken, {len(done.pushed)} references given"
+    return [] if quiet and not troubles else [did, *troubles]
 
 
 @verb()

@@ -48,7 +48,7 @@ def in_step(output: Output, commons: str | None, offline: bool) -> Iterator[Comm
         if not offline:
             for result in ours.sync(push=False):
                 if result.error:
-                    output.note(f"{result.error}; your work is kept and goes out at the next sync")
+                    output.trouble(f"{result.error}; your work is kept and goes out at the next sync")
         with reader_may_leave():
             yield ours
             # What was printed is on its way before the push: a reader that has gone shows here, not at the end.
@@ -56,7 +56,7 @@ def in_step(output: Output, commons: str | None, offline: bool) -> Iterator[Comm
         if not offline:
             for result in ours.sync():
                 for name, reason in result.exchange.refused.items() if result.exchange else ():
-                    output.note(f"{result.peer.url} refused {name.rsplit('/', 1)[1][:12]}: {reason}")
+                    output.trouble(f"{result.peer.url} refused {name.rsplit('/', 1)[1][:12]}: {reason}")
         wiring.tidy(ours.ledger)
 
 
@@ -167,7 +167,7 @@ def claim(output: Output, item: str, commons: str | None, offline: bool, wait: b
         said = "Granted: it is yours." if held else f"Claimed, {stands}."
         tell(output, again, found, said, f"wl done {found.id[:12]} --commit SHA --repo URL")
         if wait and not held:
-            output.note(_why_not(again, found))
+            output.trouble(_why_not(again, found))
             raise click.exceptions.Exit(REFUSED)
 
 

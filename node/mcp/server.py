@@ -1,7 +1,7 @@
 """The server: speaks the Model Context Protocol over standard input and output. ⚡"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -45,9 +45,11 @@ def answer(name: str, given: Mapping[str, Any]) -> types.CallToolResult:
         return _failed(*told(error))
     workspace, actor = (None if given.get(name) is None else str(given[name]) for name in EVERYWHERE)
     done = call(words, workspace, actor)
+    # Of several beads some may be done while others fail: both are told.
+    texts = shown(tool, given, done.out) if done.out or done.error is None else []
     if done.error is not None:
-        return _failed(*done.error)
-    texts = [*shown(tool, given, done.out), *([done.notes] if done.notes else [])]
+        return _failed(*done.error, texts)
+    texts += [done.notes] if done.notes else []
     return types.CallToolResult(content=[types.TextContent(text=text) for text in texts])
 
 
@@ -64,9 +66,9 @@ def _as_json(verb: str, rest: list[str]) -> list[str]:
     return [verb, *rest[:at], "--json", *rest[at:]]
 
 
-def _failed(code: str, message: str, hint: str) -> types.CallToolResult:
+def _failed(code: str, message: str, hint: str, done: Sequence[str] = ()) -> types.CallToolResult:
     said = json.dumps({"error": {"code": code, "message": message, "hint": hint}}, ensure_ascii=False)
-    return types.CallToolResult(content=[types.TextContent(text=said)], is_error=True)
+    return types.CallToolResult(content=[types.TextContent(text=text) for text in (said, *done)], is_error=True)
 
 
 def build() -> Server[Any]:

@@ -56,7 +56,7 @@ def is_test(path: str, name: str) -> bool:
 
 
 def test_every_attack_has_a_row() -> None:
-    assert [number for number, _ in rows()] == [str(n) for n in range(1, 31)]
+    assert [number for number, _ in rows()] == [str(n) for n in range(1, 32)]
 
 
 @pytest.mark.parametrize(("number", "shown"), rows(), ids=[f"row {number}" for number, _ in rows()])

@@ -302,6 +302,18 @@ def test_an_error_is_the_tools_and_the_session_goes_on(place: Place) -> None:
     place.run(story)
 
 
+def test_of_several_beads_what_was_done_and_what_was_not_are_both_told(place: Place) -> None:
+    async def story(ann: Agent) -> None:
+        bead = (await ann.ask("create", title="Fix the door"))["id"]
+        done = await ann.raw("close", ids=[bead, "nope"])
+        assert done.is_error
+        error, closed = (json.loads(part.text) for part in done.content if isinstance(part, types.TextContent))
+        assert error["error"]["code"] == "not_found"
+        assert bead in json.dumps(closed)
+
+    place.run(story)
+
+
 def test_a_workspace_is_another_folders_ledger(place: Place, tmp_path: Path) -> None:
     other = Place(place.person, tmp_path / "garden")
     other.folder.mkdir()

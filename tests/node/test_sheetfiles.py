@@ -125,6 +125,31 @@ def test_an_imported_sheet_keeps_its_commons_and_its_issuers(earned: Earned, tmp
     assert earned.carol.run("wl", "sheet", "forget", bob[:12]).returncode == 3
 
 
+def test_a_name_that_only_a_file_knows_is_shown_as_a_claim(earned: Earned, tmp_path: Path) -> None:
+    earned.export(tmp_path / "bob.json")
+    bob, alice = earned.me(earned.bob), earned.me(earned.alice)
+    earned.carol.ok("wl", "sheet", "import", str(tmp_path / "bob.json"))
+    shown = earned.carol.ok("wl", "sheet", "show", bob)
+    assert f'by "alice" ({alice[:12]}, from a file)' in shown
+    assert "alice ·" not in shown, "that is how somebody is shown whom a commons followed here knows"
+    kept = earned.carol.ok("wl", "sheet", "kept").splitlines()
+    assert kept[0].startswith(bob)
+    assert kept[1:] == [f'  issued by    {alice} (calls itself "alice")']
+    (told,) = earned.carol.ask("wl", "sheet", "kept")["kept"]
+    assert (told["holder"], told["problem"]) == (bob, None)
+    assert told["issuers"] == [{"actor": alice, "handles": ["alice"], "stamps": 2}]
+    earned.carol.ok("wl", "sheet", "forget", bob)
+
+
+def test_a_name_that_is_known_here_is_not_replaced_by_a_files(earned: Earned, tmp_path: Path) -> None:
+    earned.export(tmp_path / "bob.json")
+    earned.alice.ok("wl", "sheet", "import", str(tmp_path / "bob.json"))
+    shown = earned.alice.ok("wl", "sheet", "show", "bob")
+    assert "from a file" not in shown
+    assert "by alice ·" in shown
+    earned.alice.ok("wl", "sheet", "forget", "bob")
+
+
 def test_a_stamp_that_is_known_here_is_not_counted_twice(earned: Earned, tmp_path: Path) -> None:
     earned.export(tmp_path / "bob.json")
     before = earned.bob.ask("wl", "sheet", "show")["sheet"]["stamps"]

@@ -114,7 +114,7 @@ class Stage:
         path = f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}"
         return environment(self.root / who / ".wasteland") | git | branch | {
             "PATH": path, "HOME": str(self.root / who), "BD_ACTOR": who, "USER": who, "LC_ALL": "C.UTF-8",
-            "COLUMNS": "100", "PYTHONUTF8": "1",
+            "COLUMNS": "100", "PYTHONUTF8": "1", "TZ": "UTC",
         }  # fmt: skip
 
     # -- comparing ---------------------------------------------------------------------------------------------
