@@ -18,6 +18,8 @@ _DISK = frozenset(
 )
 PAGE = 4096
 """Bytes of a page of the file."""
+CACHE = 65_536
+"""KiB of pages in memory at most: a long first sync fills several trees of the file in no order."""
 Row = tuple[Any, ...]
 Parameters = Mapping[str, Any]
 
@@ -68,7 +70,7 @@ class Sqlite:
         with _alone(path):
             self.query("PRAGMA journal_mode=WAL")
         # The index can be rebuilt from git, so losing its last moments to a power cut is fine: NORMAL, not FULL.
-        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-16000"):
+        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", f"cache_size=-{CACHE}"):
             self.query(f"PRAGMA {pragma}")
 
     def query(self, sql: str, parameters: Parameters | None = None) -> list[Row]:

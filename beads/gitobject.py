@@ -19,6 +19,8 @@ _WHOLE_ENTRY = re.compile(rb"((\d{5,6}) ([^\x00/]+)\x00.{20})", re.DOTALL)
 _AROUND = 22
 """Bytes of an entry besides mode and name: a blank, a zero, the object's name."""
 _ID_BYTES = 20
+_WINDOW_BITS, _MEMORY_LEVEL = 12, 5
+_FITS = 1 << _WINDOW_BITS
 _TREE_LINE = re.compile(rb"tree ([0-9a-f]{40})\n")
 _PARENT_LINE = re.compile(rb"parent ([0-9a-f]{40})\n")
 
@@ -69,8 +71,18 @@ def frame(kind: str, size: int) -> bytes:
 
 def loose(obj: GitObject) -> bytes:
     """Return the bytes of a loose object file."""
+    framed = frame(obj.kind, len(obj.data)) + obj.data
     # Trees are mostly hashes, which nothing makes smaller; the long ones are written anew each time.
-    return zlib.compress(frame(obj.kind, len(obj.data)) + obj.data, 0 if obj.kind == TREE else 1)
+    return zlib.compress(framed, 0) if obj.kind == TREE else deflated(framed)
+
+
+def deflated(data: bytes) -> bytes:
+    """Compress data as git stores it."""
+    if len(data) > _FITS:
+        return zlib.compress(data, 1)
+    # Making room to look back 32 KiB takes several times as long as compressing what is shorter.
+    machine = zlib.compressobj(1, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
+    return machine.compress(data) + machine.flush()
 
 
 class Tree(Mapping[str, TreeEntry]):

@@ -5,7 +5,7 @@ that is killed before its index write leaves a token that differs, and the next 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from beads.fold import Folded, Ignored
 from beads.genesis import Genesis
 from beads.governance import Governance
 from beads.op import Head, Op
-from beads.projection import ERASURES, Projection
+from beads.projection import ERASURES, Projection, Prose
 from beads.rules import Context, Entity, Live, Rules
 from beads.verify import Position, Writer
 from beads.weigh import KeysOf, Log, Opened, Scales, Weighed
@@ -41,6 +41,7 @@ _TABLES = (
     "CREATE TABLE entities (kind TEXT NOT NULL, id TEXT NOT NULL, state BLOB NOT NULL, PRIMARY KEY (kind, id))",
     "CREATE TABLE ignored (kind TEXT NOT NULL, entity TEXT NOT NULL, op TEXT NOT NULL, rule TEXT NOT NULL)",
     "CREATE INDEX ignored_entity ON ignored (kind, entity)",
+    "CREATE TABLE put_off (kind TEXT NOT NULL, entity TEXT NOT NULL, PRIMARY KEY (kind, entity))",
 )
 _LIVE = """SELECT o.id, o.entity, l.actor, l.key, l.device, l.cut_at IS NOT NULL AND o.seq >= l.cut_at
            FROM ops o JOIN logs l ON l.id = o.log
@@ -49,6 +50,10 @@ _LIVE = """SELECT o.id, o.entity, l.actor, l.key, l.device, l.cut_at IS NOT NULL
              AND (l.cut_at IS NULL OR o.seq < l.cut_at OR o.t IN ({}))
            ORDER BY o.ms, o.counter, o.log, o.seq"""
 _LOGS = "SELECT id, actor, key, device, counted_from, frozen_at, forked_at, parted_at, cut_at FROM logs"
+
+
+FOLDED_AT_ONCE = 5_000
+"""Entities: their operations are in memory together."""
 
 
 class OpPlace(NamedTuple):
@@ -88,6 +93,7 @@ class Delta:
         bodies: Operation id → body.
         erased: Operations whose bodies went.
         new_keys: Key logs have changed, or may have.
+        more: More comes at once: what it all makes is folded after the last, or by whoever looks before.
     """
 
     generation: str
@@ -96,6 +102,7 @@ class Delta:
     bodies: Mapping[str, bytes] = field(default_factory=dict)
     erased: frozenset[str] = frozenset()
     new_keys: bool = False
+    more: bool = False
 
 
 class Index:
@@ -129,11 +136,23 @@ class Index:
     # -- what it knows -----------------------------------------------------------------------------------------
 
     def generation(self) -> str | None:
-        """Return the token of the store that the tables stand for; None where they must be built anew."""
+        """Return the token of the store that the tables stand for.
+
+        None where they must be built anew; one that no store has where something is not folded yet.
+        """
+        read = self.read_to()
+        return None if read is None else "" if self.is_behind() else read
+
+    def read_to(self) -> str | None:
+        """Return the token of the store whose operations are in the tables, folded or not."""
         if self._schema() != self._wanted_schema():
             return None
         rows = self.database.query("SELECT value FROM meta WHERE name = 'generation'")
         return str(rows[0][0]) if rows else None
+
+    def is_behind(self) -> bool:
+        """Say whether operations are in the tables that are not folded yet."""
+        return bool(self.database.query("SELECT 1 FROM put_off LIMIT 1"))
 
     def latest(self) -> Hlc:
         """Return the highest time of any operation."""
@@ -199,10 +218,10 @@ class Index:
         """Say whether an operation's body is held."""
         return bool(self.database.query("SELECT 1 FROM bodies WHERE op = :op", {"op": op_id}))
 
-    def is_erased(self, actor: str, op_id: str, log: str) -> bool:
-        """Say whether an actor has taken back the words of an operation of one of its logs."""
-        sql = "SELECT 1 FROM erasures WHERE op = :op AND entity = :actor AND (log IS NULL OR log = :log)"
-        return bool(self.database.query(sql, {"op": op_id, "actor": actor, "log": log}))
+    def erased(self, actor: str, log: str) -> frozenset[str]:
+        """Return the operations of one of its logs whose words an actor has taken back."""
+        sql = "SELECT op FROM erasures WHERE entity = :actor AND (log IS NULL OR log = :log)"
+        return frozenset(row[0] for row in self.database.query(sql, {"actor": actor, "log": log}))
 
     def erased_bodies(self) -> list[tuple[str, int]]:
         """Return log and position of each body that is held although its author took it back."""
@@ -277,10 +296,14 @@ class Index:
         with self.database.transaction():
             touched = self._insert(delta.ops)
             touched |= self._part(delta.forks)
-            touched |= self._take_bodies(delta.bodies, delta.erased)
+            touched |= self._take_bodies(delta)
             if self._needs_weighing(delta):
                 touched |= self._weigh(delta)
-            self._refold(touched, delta)
+            if delta.more:
+                rows = [{"kind": kind, "id": id_} for kind, id_ in touched]
+                self.database.run_many("INSERT OR IGNORE INTO put_off VALUES (:kind, :id)", rows)
+            else:
+                self._fold(touched | self._put_off(), delta)
             self._unsettle(delta)
             self._set_meta("generation", delta.generation)
         if delta.erased:
@@ -337,14 +360,15 @@ class Index:
         )
         return start.actor
 
-    def _take_bodies(self, bodies: Mapping[str, bytes], erased: Iterable[str]) -> set[Entity]:
-        rows = [{"op": op_id, "raw": raw} for op_id, raw in bodies.items()]
+    def _take_bodies(self, delta: Delta) -> set[Entity]:
+        rows = [{"op": op_id, "raw": raw} for op_id, raw in delta.bodies.items()]
         self.database.run_many("INSERT OR REPLACE INTO bodies VALUES (:op, :raw)", rows)
-        gone = list(erased)
-        for chosen, parameters in in_chunks(gone):
+        for chosen, parameters in in_chunks(delta.erased):
             self.database.run(f"DELETE FROM bodies WHERE op IN ({chosen})", parameters)
+        # What operations that are new belong to is known.
+        new = {one.id for ops in delta.ops.values() for one in ops}
         touched: set[Entity] = set()
-        for chosen, parameters in in_chunks([*bodies, *gone]):
+        for chosen, parameters in in_chunks([*(delta.bodies.keys() - new), *delta.erased]):
             touched |= self._entities(f"id IN ({chosen})", parameters)
         return touched
 
@@ -443,9 +467,21 @@ class Index:
         sql = f"SELECT DISTINCT kind, entity FROM ops WHERE kind IS NOT NULL AND {where}"
         return {Entity(*row) for row in self.database.query(sql, parameters)}
 
-    def _refold(self, touched: set[Entity], delta: Delta) -> None:
+    def _put_off(self) -> set[Entity]:
+        found = {Entity(*row) for row in self.database.query("SELECT kind, entity FROM put_off")}
+        if found:
+            self.database.run("DELETE FROM put_off")
+        return found
+
+    def _fold(self, touched: set[Entity], delta: Delta) -> None:
         fresh = (*delta.ops.values(), *(fork.resumed for fork in delta.forks.values()))
         known = {one.id: one for ops in fresh for one in ops}
+        # In the order of the tables, which fill faster so.
+        ordered = sorted(touched)
+        for n in range(0, len(ordered), FOLDED_AT_ONCE):
+            self._refold(ordered[n : n + FOLDED_AT_ONCE], known)
+
+    def _refold(self, touched: Sequence[Entity], known: Mapping[str, Op]) -> None:
         lives = self._lives(touched, known)
         folded = {e: fold.fold_entity(e, lives[e], self.rules, self.context) for e in touched}
         old = self._existing(touched)
@@ -464,7 +500,7 @@ class Index:
             for op_id, rule in f.ignored
         ]
         self.database.run_many("INSERT INTO ignored VALUES (:kind, :entity, :op, :rule)", ignored)
-        prose = self._prose_with(delta.bodies)
+        prose = self._prose_of(touched)
         for projection in self._projections:
             its_own = {e: f for e, f in folded.items() if e.kind == projection.kind}
             self._project(projection, its_own, old, prose)
@@ -480,22 +516,24 @@ class Index:
                 found.update(Entity(kind, row[0]) for row in rows)
         return found
 
-    def _prose_with(self, fresh: Mapping[str, bytes]) -> Callable[[str], Mapping[str, str]]:
+    def _prose_of(self, entities: Sequence[Entity]) -> Prose:
+        """Read the texts of entities, hundreds by one query; several projections ask for them."""
+        raw: dict[str, bytes] = {}
+        for kind, chosen in _by_kind(entities):
+            for listed, parameters in in_chunks(chosen):
+                sql = f"""SELECT b.op, b.raw FROM ops o JOIN bodies b ON b.op = o.id
+                          WHERE o.kind = :kind AND o.entity IN ({listed})"""
+                raw.update(self.database.query(sql, {**parameters, "kind": kind}))
         read: dict[str, Mapping[str, str]] = {}
 
         def prose(op_id: str) -> Mapping[str, str]:
-            # Several projections ask for the texts of an operation, each for several of them.
             if op_id not in read:
-                raw = fresh.get(op_id)
-                read[op_id] = self.prose(op_id) if raw is None else body.recall(raw)
+                read[op_id] = body.recall(raw[op_id]) if op_id in raw else {}
             return read[op_id]
 
         return prose
 
-    def _project(
-        self, projection: Projection, folded: Mapping[Entity, Folded], old: set[Entity],
-        prose: Callable[[str], Mapping[str, str]],
-    ) -> None:  # fmt: skip
+    def _project(self, projection: Projection, folded: Mapping[Entity, Folded], old: set[Entity], prose: Prose) -> None:
         if not folded:
             return
         if projection.settle or projection.derive:

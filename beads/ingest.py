@@ -4,7 +4,7 @@ Pure: a `Source` is what the peer sent, already unpacked; the result is `Intake`
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Protocol
@@ -72,8 +72,8 @@ class Known(Protocol):
     def lacks_body(self, log: str, seq: int) -> Op | None:
         """Return the operation whose body is missing here; None where it is held, or the operation unknown."""
 
-    def is_erased(self, actor: str, op_id: str, log: str) -> bool:
-        """Say whether an actor has taken back the words of an operation of one of its logs."""
+    def unwelcome(self, actor: str, log: str) -> frozenset[str]:
+        """Return the operations of an actor's log whose bodies are not taken: taken back, or not wanted here."""
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Intaker:
         self._known = known
         self._rates = rates
         self._intake = Intake()
-        self._verifier = Verifier(verifier.commons, verifier.private, verifier.rules, self._key_log, verifier.now_ms)
+        self._verifier = replace(verifier, key_log=self._key_log)
 
     def run(self) -> Intake:
         """Return everything that can be taken: key logs first, then logs, branches and bodies."""
@@ -250,11 +250,12 @@ class Intaker:
 
     def _take_bodies(self, log: str, read: Callable[[], Iterable[tuple[int, bytes]]]) -> None:
         new = {one.seq: one for one in self._intake.ops.get(log, ()) if one.body is not None}
+        unwelcome = self._unwelcome(log)
         taken = self._intake.bodies.setdefault(log, {})
         try:
             for seq, raw in read():
                 wanted = self._wanted(log, seq, new)
-                if wanted is None:
+                if wanted is None or wanted.id in unwelcome:
                     continue
                 if body.matches(raw, wanted.body):
                     taken[seq] = raw
@@ -267,18 +268,16 @@ class Intaker:
                 del self._intake.bodies[log]
 
     def _wanted(self, log: str, seq: int, new: Mapping[int, Op]) -> Op | None:
-        """Return the operation at a position whose body is missing here and welcome."""
-        wanted = new.get(seq) or self._known.lacks_body(log, seq)
+        """Return the operation at a position whose body is missing here."""
         beyond_fork = log in self._intake.forks and seq >= self._intake.forks[log][0]
-        if wanted is None or beyond_fork or self._known.is_erased(self._actor(log), wanted.id, log):
-            return None
-        return wanted
+        return None if beyond_fork else new.get(seq) or self._known.lacks_body(log, seq)
 
-    def _actor(self, log: str) -> str:
-        known = self._known.actor(log)
-        if known is not None:
-            return known
-        return str(self._intake.ops[log][0].payload.actor)
+    def _unwelcome(self, log: str) -> frozenset[str]:
+        actor = self._known.actor(log)
+        if actor is None and log in self._intake.ops:
+            actor = str(self._intake.ops[log][0].payload.actor)
+        # Of a log that nobody knows no body is wanted.
+        return self._known.unwelcome(actor, log) if actor is not None else frozenset()
 
 
 def _op_id(raw: bytes) -> str:

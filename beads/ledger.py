@@ -22,7 +22,7 @@ from beads.rates import Rates
 from beads.report import Report
 from beads.rules import Rules
 from beads.store import Changes, Store
-from beads.verify import START, Position, Verdict, Verifier
+from beads.verify import START, ParseSigned, Position, Verdict, Verifier
 from beads.weigh import Scales
 from stamps import keylog
 from stamps.keylog import KeyLog
@@ -227,7 +227,7 @@ class Ledger:
         )
         return self.rules.read(op.sign(header, author.signer)), raw
 
-    def _commit(self, changes: Changes, settled: Mapping[str, Settled] | None = None) -> None:
+    def _commit(self, changes: Changes, settled: Mapping[str, Settled] | None = None, *, more: bool = False) -> None:
         parted = {log: self._forked(log, one) for log, one in (settled or {}).items()}
         self.store.write(changes)
         if changes.key_logs:
@@ -241,6 +241,7 @@ class Ledger:
             bodies=bodies,
             erased=frozenset(self._op_id({}, log, seq) for log, seqs in changes.erased.items() for seq in seqs),
             new_keys=bool(changes.key_logs),
+            more=more,
         )
         try:
             self.index.apply(delta)
@@ -267,19 +268,34 @@ class Ledger:
 
     # -- taking up what others wrote -----------------------------------------------------------------------------
 
-    def ingest(self, source: Source, rates: Rates | None = None) -> Report:
-        """Verify and write what a peer sent, as much as may be taken today; see `beads.ingest`."""
+    def ingest(
+        self, source: Source, rates: Rates | None = None, parse_signed: ParseSigned = op.parse_signed, *,
+        more: bool = False,
+    ) -> Report:  # fmt: skip
+        """Verify and write what a peer sent, as much as may be taken today; see `beads.ingest`.
+
+        Args:
+            parse_signed: Checks signatures; may have done so ahead.
+            more: More comes at once: what it all makes is folded after the last, or by whoever looks before.
+        """
         with self.store.lock(), _collection_paused():
-            self._catch_up()
+            if self.index.read_to() != self.store.generation():
+                self._catch_up()
             done = Report()
             for _ in range(ROUNDS):
-                intake = self._examine(source, rates)
-                self._write_intake(intake)
+                intake = self._examine(source, rates, parse_signed)
+                self._write_intake(intake, more=more)
                 done.extend(intake.report)
                 if not intake.again:
                     break
-            self._drop_erased()
+            if not more:
+                self._fold_rest()
+                self._drop_erased()
             return done
+
+    def _fold_rest(self) -> None:
+        if self.index.is_behind():
+            self.index.apply(Delta(self.store.generation()))
 
     def judge(self, source: Source) -> Report:
         """Say what `ingest` would take of it; nothing is written."""
@@ -287,11 +303,14 @@ class Ledger:
             self._catch_up()
             return self._examine(source).report
 
-    def _examine(self, source: Source, rates: Rates | None = None) -> Intake:
-        verifier = Verifier(self.commons, self.genesis.private, self.rules, self.key_log, self._now_ms())
+    def _examine(
+        self, source: Source, rates: Rates | None = None, parse_signed: ParseSigned = op.parse_signed
+    ) -> Intake:
+        private, now_ms = self.genesis.private, self._now_ms()
+        verifier = Verifier(self.commons, private, self.rules, self.key_log, now_ms, parse_signed)
         return Intaker(source, _Known(self), verifier, rates).run()
 
-    def _write_intake(self, intake: Intake) -> None:
+    def _write_intake(self, intake: Intake, *, more: bool) -> None:
         scales = self.index.scales() if intake.forks else None
         settled = {log: self._settled(log, scales, theirs) for log, (_, theirs) in intake.forks.items() if scales}
         changes = Changes(
@@ -300,7 +319,7 @@ class Ledger:
             bodies=intake.bodies,
         )
         if changes or settled:
-            self._commit(self._with_forks(changes, settled), settled)
+            self._commit(self._with_forks(changes, settled), settled, more=more)
         self._settle_forks()
 
     # -- forks -------------------------------------------------------------------------------------------------
@@ -363,12 +382,11 @@ class Ledger:
         """Return the words of a branch that once was kept, was not, and is again; none that were taken back since."""
         by_seq = {one.seq: one for one in resumed if one.body is not None}
         actor = known.actor if (known := self.index.log(log)) is not None else ""
+        erased = self.index.erased(actor, log)
         return {
             seq: raw
             for seq, raw in (self.store.lost_bodies(log) if by_seq else ())
-            if seq in by_seq
-            and body.matches(raw, by_seq[seq].body)
-            and not self.index.is_erased(actor, by_seq[seq].id, log)
+            if seq in by_seq and by_seq[seq].id not in erased and body.matches(raw, by_seq[seq].body)
         }
 
     def erase(self, author: Author, op_id: str) -> Op:
@@ -388,9 +406,9 @@ class Ledger:
             self._drop_erased()
             return written
 
-    def is_shunned(self, op_id: str) -> bool:
-        """Say whether the words of an operation are not kept here, whatever others do."""
-        return op_id in self._shunned()
+    def unwelcome(self, actor: str, log: str) -> frozenset[str]:
+        """Return the operations whose words are not kept here: an actor took them back, or this machine's owner did."""
+        return self.index.erased(actor, log) | self._shunned()
 
     def _unwanted(self) -> list[tuple[str, int]]:
         shunned = [self.index.place(op_id) for op_id in self._shunned() if self.index.has_body(op_id)]
@@ -409,11 +427,13 @@ class Ledger:
     def _catch_up(self) -> Report:
         """Bring the index up to the store; what does not verify is left out and reported. Holds the lock."""
         generation = self.store.generation()
-        at = self.index.generation()
+        at = self.index.read_to()
         done = Report()
         if at is None:
             self.index.clear()
-        if at != generation:
+        if at == generation:
+            self._fold_rest()
+        else:
             self._key_logs.clear()
             done = _Replay(self, generation).run()
             self._settle_forks(anyway=True)
@@ -494,8 +514,8 @@ class _Known:
         one = self._index.op_at(log, seq)
         return None if one is None or one.body is None or self._index.has_body(one.id) else one
 
-    def is_erased(self, actor: str, op_id: str, log: str) -> bool:
-        return self._index.is_erased(actor, op_id, log) or self._ledger.is_shunned(op_id)
+    def unwelcome(self, actor: str, log: str) -> frozenset[str]:
+        return self._ledger.unwelcome(actor, log)
 
 
 class _Replay:

@@ -101,11 +101,18 @@ class _Header(msgspec.Struct, frozen=True, gc=False):
     log: str
     seq: int
     prev: str | None
-    hlc: tuple[int, int]
+    hlc: Hlc
     t: str
     p: dict[str, Any]
     by: str | None = None
     body: BodyRef | None = None
+
+
+class _WholeHeader(_Header, frozen=True, gc=False, forbid_unknown_fields=True):
+    pass
+
+
+_decode_whole = msgspec.json.Decoder(_WholeHeader).decode
 
 
 def canon_line(signature: bytes, header: bytes) -> bytes:
@@ -169,7 +176,11 @@ def recall(raw: bytes) -> Line:
 
 def recall_header(header: bytes, signature: bytes) -> Line:
     """Read a header that was read strictly before it was stored here."""
-    return _line(msgspec.json.decode(header), header, signature)
+    try:
+        return _made(_decode_whole(header), header, signature)
+    except msgspec.ValidationError:
+        # It has a member that is unknown here.
+        return _line(msgspec.json.decode(header), header, signature)
 
 
 def _line(value: Mapping[str, Any], header: bytes, signature: bytes) -> Line:
@@ -177,15 +188,18 @@ def _line(value: Mapping[str, Any], header: bytes, signature: bytes) -> Line:
         h = msgspec.convert(value, _Header)
     except msgspec.ValidationError as error:
         raise InvalidLine("header_format", str(error)) from None
-    hlc = Hlc(*h.hlc)
-    _check_shape(value, h, hlc)
+    _check_shape(value, h)
+    return _made(h, header, signature, unknown_member=not value.keys() <= MEMBERS)
+
+
+def _made(h: _Header, header: bytes, signature: bytes, *, unknown_member: bool = False) -> Line:
     return Line(
-        id=ids.op_id(header), commons=h.c, log=h.log, seq=h.seq, prev=h.prev, hlc=hlc, t=h.t, p=h.p,
-        by=h.by, body=h.body, header=header, signature=signature, unknown_member=not value.keys() <= MEMBERS,
+        id=ids.op_id(header), commons=h.c, log=h.log, seq=h.seq, prev=h.prev, hlc=h.hlc, t=h.t, p=h.p,
+        by=h.by, body=h.body, header=header, signature=signature, unknown_member=unknown_member,
     )  # fmt: skip
 
 
-def _check_shape(value: Mapping[str, Any], h: _Header, hlc: Hlc) -> None:
+def _check_shape(value: Mapping[str, Any], h: _Header) -> None:
     if not ids.LOG_ID.fullmatch(h.log) or not ids.COMMONS_ID.fullmatch(h.c):
         raise InvalidLine("header_format", "log or commons id")
     # It stands in commit messages, which git hosts refuse where they hold odd bytes: with all else that is pushed.
@@ -193,8 +207,8 @@ def _check_shape(value: Mapping[str, Any], h: _Header, hlc: Hlc) -> None:
         raise InvalidLine("header_format", "t")
     if h.seq < 0 or (h.seq == 0) != (h.prev is None) or (h.prev and not ids.HEX64.fullmatch(h.prev)):
         raise InvalidLine("header_format", "seq and prev")
-    if not clock.in_range(hlc):
-        raise InvalidLine("hlc_range", str(tuple(hlc)))
+    if not clock.in_range(h.hlc):
+        raise InvalidLine("hlc_range", str(tuple(h.hlc)))
     if h.body and (not ids.HEX64.fullmatch(h.body.h) or not 0 < h.body.n <= limits.BODY):
         raise InvalidLine("body_format")
     # An absent member and an explicit null would be two headers for one meaning.
@@ -237,7 +251,7 @@ def plain(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def sign(header: bytes, signer: Signer) -> Line:
     """Sign a header that `header_bytes` made and read it back by the rules that every receiver applies."""
-    line = recall_header(header, signer.sign(envelope.pae(header)))
+    line = _line(msgspec.json.decode(header), header, signer.sign(envelope.pae(header)))
     if len(line.raw) > limits.LINE:
         raise InvalidLine("line_too_long", "the operation does not fit 16 KiB")
     return line

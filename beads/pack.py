@@ -1,4 +1,4 @@
-"""Packs from strangers: read within bounds, never trusting a declared size (git's pack-format(5)).
+"""Packs: written plainly; those from strangers read within bounds, no declared size trusted (gitformat-pack(5)).
 
 1. Number of objects, size of one and of all are bounded; a declared size is refused before anything is inflated,
    and a stream that inflates to more than it declared is cut off there.
@@ -7,12 +7,13 @@
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from hashlib import sha1
 from typing import NamedTuple
 
 from beads import gitobject, limits
 from beads.errors import LimitExceeded, RemoteError
-from beads.gitobject import BLOB, COMMIT, TREE
+from beads.gitobject import BLOB, COMMIT, TREE, GitObject
 
 KINDS = {1: COMMIT, 2: TREE, 3: BLOB}
 OFS_DELTA, REF_DELTA = 6, 7
@@ -21,6 +22,8 @@ DELTA_DEPTH = 60
 RECENT_BYTES = 8 * 1024 * 1024
 """Made objects that are kept in memory."""
 _HEADER = 12
+_VERSION = 2
+_NUMBERS = {COMMIT: 1, TREE: 2, BLOB: 3}
 _STEP = 1 << 16
 
 Outside = Callable[[str], tuple[str, bytes] | None]
@@ -38,6 +41,13 @@ class Bounds(NamedTuple):
 USUAL = Bounds()
 FOUNDING = Bounds(largest=limits.FOUNDING_OBJECT, total=4 * limits.FOUNDING_OBJECT)
 """Genesis and key logs come first; they may be larger, and are few."""
+
+
+class Place(NamedTuple):
+    """Where an object lies in a pack, and the CRC-32 of what lies there."""
+
+    offset: int
+    crc: int
 
 
 class _Entry(NamedTuple):
@@ -68,8 +78,7 @@ class Pack:
         self._total = 0
         self._recent: dict[int, tuple[str, bytes]] = {}
         self._recent_bytes = 0
-        self._scan()
-        self._name_all()
+        self._name_deltas(self._scan())
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -88,15 +97,25 @@ class Pack:
         """
         return self._resolve(self._places[object_id])
 
-    def _scan(self) -> None:
+    def _scan(self) -> dict[int | str, list[int]]:
+        """Name what is whole; inflating it tells where the next begins.
+
+        Returns:
+            The deltas, by what they build on.
+        """
+        waiting: dict[int | str, list[int]] = {}
         count = _object_count(self._raw[:_HEADER], self._bounds)
         at = _HEADER
         for _ in range(count):
             start = at
-            entry = self._entry(start)
+            entry = self._entries[start] = self._entry(start)
             self._count_bytes(entry.size)
-            at = self._skip(entry)
-            self._entries[start] = entry
+            data, at = self._inflate(entry)
+            if entry.base is None:
+                self._places[gitobject.object_id(KINDS[entry.kind], data)] = start
+            else:
+                waiting.setdefault(entry.base, []).append(start)
+        return waiting
 
     def _entry(self, start: int) -> _Entry:
         try:
@@ -120,10 +139,6 @@ class Pack:
         if self._total > self._bounds.total:
             raise LimitExceeded(f"more than {self._bounds.total} bytes of objects")
 
-    def _skip(self, entry: _Entry) -> int:
-        _, end = self._inflate(entry)
-        return end
-
     def _inflate(self, entry: _Entry) -> tuple[bytes, int]:
         """Inflate an entry; at most one byte more than it declared is ever made."""
         machine = zlib.decompressobj()
@@ -146,21 +161,20 @@ class Pack:
             raise RemoteError("an object is not as long as its pack says")
         return data, at
 
-    def _name_all(self) -> None:
-        """Make each object once, from what it builds on down to what builds on it."""
-        waiting: dict[int | str, list[int]] = {}
-        for at, entry in self._entries.items():
-            if entry.base is not None:
-                waiting.setdefault(entry.base, []).append(at)
-        for at, entry in self._entries.items():
-            if entry.base is None:
-                self._name(at, KINDS[entry.kind], self._inflate(entry)[0], 0, waiting)
-        for base in [base for base in waiting if isinstance(base, str)]:
-            found = self._outside(base)
-            if found is not None:
-                self._name_children(waiting.pop(base, ()), *found, 0, waiting)
+    def _name_deltas(self, waiting: dict[int | str, list[int]]) -> None:
+        """Make each once, from what it builds on down to what builds on it."""
+        for base in list(waiting):
+            whole = self._whole(base) if base in waiting else None
+            if whole is not None:
+                self._name_children(waiting.pop(base), *whole, 0, waiting)
         if waiting:
             raise RemoteError("pack builds on objects that nobody has")
+
+    def _whole(self, base: int | str) -> tuple[str, bytes] | None:
+        """Return what a delta builds on, unless that is a delta that has no name yet."""
+        if isinstance(base, int):
+            return self._resolve(base) if base in self._entries and self._entries[base].base is None else None
+        return self._resolve(self._places[base]) if base in self._places else self._outside(base)
 
     def _name(self, at: int, kind: str, data: bytes, depth: int, waiting: dict[int | str, list[int]]) -> None:
         object_id = gitobject.object_id(kind, data)
@@ -206,6 +220,37 @@ class Pack:
         if found is None:
             raise RemoteError("pack builds on an object that nobody has")
         return found
+
+
+def write(out: Callable[[bytes], object], objects: Collection[GitObject]) -> tuple[dict[bytes, Place], bytes]:
+    """Write objects as a pack, each whole.
+
+    Returns:
+        The place of each object by its name, 20 bytes, and the checksum at the end of the pack.
+    """
+    places: dict[bytes, Place] = {}
+    header = b"PACK" + _VERSION.to_bytes(4) + len(objects).to_bytes(4)
+    at, checksum = len(header), sha1(header, usedforsecurity=False)
+    out(header)
+    for obj in objects:
+        entry = _entry_header(_NUMBERS[obj.kind], len(obj.data)) + gitobject.deflated(obj.data)
+        places[bytes.fromhex(obj.id)] = Place(at, zlib.crc32(entry))
+        at += len(entry)
+        checksum.update(entry)
+        out(entry)
+    out(checksum.digest())
+    return places, checksum.digest()
+
+
+def _entry_header(number: int, size: int) -> bytes:
+    """Return type and size: four bits of it beside the type, then seven in each byte, the lowest first."""
+    found = bytearray()
+    byte, size = number << 4 | size & 0x0F, size >> 4
+    while size:
+        found.append(byte | 0x80)
+        byte, size = size & 0x7F, size >> 7
+    found.append(byte)
+    return bytes(found)
 
 
 def apply_delta(base: bytes, delta: bytes, largest: int) -> bytes:

@@ -6,6 +6,7 @@ than two folders, sizes bounded by the pack they came in.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
@@ -13,6 +14,10 @@ from typing import NamedTuple
 from beads import gitobject, limits, segment
 from beads.errors import InvalidLine
 from beads.gitobject import BLOB, COMMIT, TREE, TreeEntry
+from beads.op import UnknownVersion, parse
+from beads.verify import Piece, Position
+from stamps.errors import KeyFormatError
+from stamps.keys import PublicKey
 
 _REF = re.compile(
     r"(?:(?P<genesis>genesis)"
@@ -81,6 +86,7 @@ class Offer:
         self._here = {ref.id: here[name] for name in refs.keys() & here.keys() if (ref := _body_ref(prefix, name))}
         self._by_kind: dict[str, list[tuple[str, str]]] = {kind: [] for kind in _KINDS}
         self._segments: dict[str, list[TreeEntry]] = {}
+        self._ahead: dict[tuple[str, int], list[bytes]] = {}
         for name, target in sorted(refs.items()):
             ref = parse_ref(prefix, name)
             if ref is not None:
@@ -113,10 +119,31 @@ class Offer:
 
     def segment(self, log: str, n: int) -> list[bytes]:
         """Return the lines of a segment."""
+        return self._ahead.pop((log, n), None) or self._read_segment(log, n)
+
+    def _read_segment(self, log: str, n: int) -> list[bytes]:
         lines = segment.split(self._data(self._files(log)[n].id, BLOB))
         if len(lines) > limits.SEGMENT:
             raise InvalidLine("segment_format", "more than 64 lines")
         return lines
+
+    def ahead(self, known: Callable[[str], Position | None]) -> Iterator[Piece]:
+        """Read the segments that reach beyond what is known here; `segment` then has them at hand.
+
+        Args:
+            known: Log → where it ends here, or None.
+        """
+        for log in self.logs():
+            # Whoever takes it up says what is wrong with it.
+            with suppress(InvalidLine, UnknownVersion, KeyFormatError):
+                yield from self._read_ahead(log, known(log))
+
+    def _read_ahead(self, log: str, end: Position | None) -> Iterator[Piece]:
+        key = end.writer.key if end is not None and end.writer is not None else None
+        for n in range(segment.number(end.head.seq + 1) if end and end.head else 0, self.segments(log)):
+            lines = self._ahead[log, n] = self._read_segment(log, n)
+            key = key or PublicKey.from_did(str(parse(lines[0]).p.get("key")))
+            yield Piece(key, lines)
 
     def branches(self) -> Iterator[tuple[str, Callable[[], Iterator[bytes]]]]:
         """Yield other branches of forked logs: the log's id, and how to read the lines."""

@@ -15,13 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dulwich.object_format import SHA1
 from dulwich.object_store import DiskObjectStore
 from dulwich.objects import ObjectID
-from dulwich.pack import UnpackedObject, write_pack_data, write_pack_index_v2
+from dulwich.pack import write_pack_index_v2
 from dulwich.refs import DiskRefsContainer, Ref
 
-from beads import gitobject
+from beads import gitobject, pack
 from beads.errors import ConflictError, NotFound, StoreError
 from beads.files import GENERATION, flush, flush_folder, git_environment, nonce, write_file
 from beads.gitobject import BLOB, COMMIT, TREE, GitObject, Tree
@@ -40,8 +39,6 @@ PURGE = "wl-purge"
 PACKING = "wl-pack.lock"
 _FLUSHING = "-c core.fsync=all"
 """Without it git flushes neither references nor what it takes out of a pack, which is all that is left of it."""
-_KINDS = {1: COMMIT, 2: TREE, 3: BLOB}
-_NUMBERS = {kind: number for number, kind in _KINDS.items()}
 _REPAIR = "Run: wl doctor --fix"
 _CONFIG = """[core]
 \trepositoryformatversion = 0
@@ -180,7 +177,7 @@ class Repository:
             return None
         except (OSError, ValueError, AssertionError, zlib.error) as error:
             raise StoreError(f"git object {object_id[:12]} is broken", _REPAIR) from error
-        return _KINDS.get(number, ""), data
+        return pack.KINDS.get(number, ""), data
 
     def data(self, object_id: str) -> bytes:
         """Return the data of an object.
@@ -371,18 +368,16 @@ class Repository:
         folder = self.path / "objects" / "pack"
         making = folder / f"tmp_{nonce()}"
         try:
-            with making.open("wb", buffering=1 << 20) as pack:
-                entries, checksum = write_pack_data(
-                    pack.write, map(_unpacked, objects), SHA1, num_records=len(objects), compression_level=1
-                )
-                flush(pack)
+            with making.open("wb", buffering=1 << 20) as file:
+                places, checksum = pack.write(file.write, objects)
+                flush(file)
             name = folder / f"pack-{checksum.hex()}"
             making.replace(name.with_suffix(".pack"))
         except OSError:
             making.unlink(missing_ok=True)
             raise
         index = io.BytesIO()
-        write_pack_index_v2(index, sorted((sha, *place) for sha, place in entries.items()), checksum)
+        write_pack_index_v2(index, sorted((sha, *place) for sha, place in places.items()), checksum)
         write_file(name.with_suffix(".idx"), index.getvalue())
 
     def _check(self, update: RefUpdate) -> None:
@@ -498,7 +493,3 @@ def _into_folder(making: Path, path: Path, *, durable: bool) -> None:
 
 
 _TRIES = 3
-
-
-def _unpacked(obj: GitObject) -> UnpackedObject:
-    return UnpackedObject(_NUMBERS[obj.kind], decomp_chunks=[obj.data], sha=bytes.fromhex(obj.id))

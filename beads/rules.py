@@ -156,6 +156,11 @@ class OpType:
         names, defaults = self.payload.__struct_encode_fields__, self.payload.__struct_defaults__
         return frozenset(names[len(names) - len(defaults) :])
 
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """All members that the payload may have."""
+        return frozenset(self.payload.__struct_encode_fields__)
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -189,7 +194,7 @@ class Rules:
 
 
 def _payload(kind: OpType, line: Line) -> Any:
-    if not line.p.keys() <= set(kind.payload.__struct_encode_fields__) or not kind.understood(line.p):
+    if not line.p.keys() <= kind.members or not kind.understood(line.p):
         return None
     if any(not line.p[name] for name in kind.optional & line.p.keys()):
         raise InvalidLine("payload", f"{line.t}: an optional member that says nothing")

@@ -8,29 +8,32 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import accumulate, takewhile
 from typing import NamedTuple
 
-from beads import genesis, ids, pack, report
+from beads import genesis, ids, op, pack, report
 from beads.errors import InvalidGenesis, InvalidLine, LimitExceeded, NotFound, RemoteError
 from beads.follow import everybody, some
 from beads.git_store import GitStore
 from beads.gitobject import GitObject
 from beads.ledger import Ledger
 from beads.pack import Pack
+from beads.precheck import Precheck
 from beads.refs import Find, Offer, RefName, digest, parse_ref
 from beads.remote import RefMove, Remote, Wanted
 from beads.report import Exchange, Outcome, Report
 from beads.terms import Step, Terms
+from beads.verify import ParseSigned
 
 BATCH = 150
 """References asked for in one request: two haves each stay below what a stateless client may tell."""
 NEW_COUNTS = 40
 """A log that is not here yet may hold anything, so it counts for as many references that merely moved."""
-OPERATIONS = 60_000
+OPERATIONS = 30_000
 """With words, aimed at in one batch of a long sync: each is written before the next, so a sync that is killed goes on
-there; but items that many logs speak of are folded anew with each."""
+there, and two are in memory at once."""
 _FIRST = ("genesis", "id")
 _ORDER = {"log": 0, "fork": 1, "body": 2}
 _WAITS = "held("
@@ -46,15 +49,19 @@ class _Batches:
 
     Attributes:
         asked: References read, or given up, with their commits.
+        taken: How many of these were taken up.
         size: References of one batch at most; halved where a batch is too large.
         weight: Their weight at most: a log that is new here may be long.
         of: All references that there are to read, as far as is known.
+        failures: Requests that failed.
     """
 
     asked: set[tuple[str, str]] = field(default_factory=set)
+    taken: int = 0
     size: int = BATCH
     weight: int = BATCH
     of: int = 0
+    failures: int = 0
 
     def cut(self, names: Sequence[str], is_new: Callable[[str], bool]) -> list[str]:
         """Return the names that come next."""
@@ -63,13 +70,39 @@ class _Batches:
         self.of = len(self.asked) + len(names)
         return list(names[: min(max(fitting, 1), self.size)])
 
-    def done(self, chosen: Mapping[str, str], taken: int) -> None:
-        """Note a batch; aim the next at a size that is neither endless nor petty."""
+    def done(self, chosen: Mapping[str, str], brought: int) -> None:
+        """Note a batch; aim the next at a size that is neither endless nor petty.
+
+        Args:
+            brought: Lines and objects of it.
+        """
         self.asked.update(chosen.items())
         self.size = min(2 * self.size, BATCH)
-        if taken:
-            factor = min(max(OPERATIONS / taken, 0.5), 4.0)
+        if brought:
+            factor = min(max(OPERATIONS / brought, 0.5), 4.0)
             self.weight = min(max(round(self.weight * factor), BATCH), BATCH * NEW_COUNTS)
+
+
+def _nothing_to_close() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What one request brought.
+
+    Attributes:
+        chosen: The references that were asked for, with their commits.
+        offer: What lies under them; None where nothing was asked for, or nothing came.
+        error: Why nothing came.
+        close: Gives back what holds it.
+    """
+
+    chosen: Mapping[str, str]
+    offer: Offer | None = None
+    parse_signed: ParseSigned = op.parse_signed
+    error: RemoteError | None = None
+    close: Callable[[], None] = _nothing_to_close
 
 
 class Syncer:
@@ -104,49 +137,81 @@ class Syncer:
     # -- pull --------------------------------------------------------------------------------------------------
 
     def _pull(self, exchange: Exchange, *, take: bool) -> Report:
-        """Read what differs, in batches, and take it; or only judge it, so that nothing unread is overwritten."""
-        learned = Report()
-        batches, failures = _Batches(), 0
-        while True:
-            chosen: dict[str, str] = {}
-            try:
-                came = self._read(exchange, chosen, batches, take=take)
-            except RemoteError as error:
-                too_large = isinstance(error, LimitExceeded)
-                failures += not too_large
-                # A log that is too large, or broken over there, must not keep the others out.
-                if not chosen or failures > FAILURES:
-                    raise
-                if len(chosen) > 1:
-                    batches.size = len(chosen) // 2
+        """Read what differs, in batches, and take it; or only judge it, so that nothing unread is overwritten.
+
+        While a batch is taken, the signatures of the next are checked already, by a second process.
+        """
+        learned, batches = Report(), _Batches()
+        # Where what is taken decides what is asked for next, one comes after the other.
+        steady = take and self._terms.room is None and not self._terms.follow
+        self._ledger.refresh()
+        with ExitStack() as opened:
+            precheck = opened.enter_context(Precheck())
+            ahead: _Batch | None = None
+            while True:
+                batch = ahead or self._read(exchange, batches, precheck, opened, take=take)
+                ahead = None
+                if batch.error is None and not batch.chosen:
+                    return learned
+                if batch.error is None and steady and len(batches.asked) < batches.of:
+                    ahead = self._read(exchange, batches, precheck, opened, take=take)
+                more = ahead is not None and ahead.error is None
+                came = self._taken(batch, batches, take=take, more=more)
+                batch.close()
+                if came is None:
                     continue
-                came = self._held(chosen, "limit" if too_large else "peer")
-            learned.extend(came)
-            if not chosen:
-                return learned
-            batches.done(chosen, sum(outcome.taken for outcome in came.outcomes if outcome.what != "keys"))
-            self._tell(batches, learned)
-            if take and self._terms.room is not None and learned.accepted >= self._terms.room:
-                exchange.passed |= exchange.seen.keys() - {name for name, _ in batches.asked}
-                return learned
+                learned.extend(came)
+                batches.taken += len(batch.chosen)
+                self._tell(batches, learned)
+                if take and self._terms.room is not None and learned.accepted >= self._terms.room:
+                    exchange.passed |= exchange.seen.keys() - {name for name, _ in batches.asked}
+                    return learned
 
     def _tell(self, batches: _Batches, learned: Report) -> None:
         if self._terms.progress is not None:
-            self._terms.progress(Step(len(batches.asked), batches.of, learned.accepted))
+            self._terms.progress(Step(batches.taken, batches.of, learned.accepted))
 
-    def _read(self, exchange: Exchange, chosen: dict[str, str], batches: _Batches, *, take: bool) -> Report:
+    def _read(
+        self, exchange: Exchange, batches: _Batches, precheck: Precheck, opened: ExitStack, *, take: bool
+    ) -> "_Batch":
+        """Ask for what comes next, and have its signatures checked."""
+
         def choose(theirs: Mapping[str, str]) -> Wanted:
             chosen.update(self._choose(exchange, ours, theirs, batches, only_ours=not take))
             return Wanted(tuple(chosen.values()), self._haves(chosen))
 
+        chosen: dict[str, str] = {}
         ours = self._store.refs()
-        with self._remote.fetch(choose, self._store.repository.get, known=digest(ours)) as fetched:
-            exchange.seen = ours if fetched.unchanged else fetched.refs
-            if not chosen:
-                return Report()
-            find = finder(fetched.pack, self._store.repository.get)
-            offer = Offer(self._store.prefix, chosen, find, ours)
-            return self._ledger.ingest(offer, self._terms.rates) if take else self._ledger.judge(offer)
+        received = opened.enter_context(ExitStack())
+        try:
+            fetched = received.enter_context(self._remote.fetch(choose, self._store.repository.get, known=digest(ours)))
+        except RemoteError as error:
+            return _Batch(chosen, error=error)
+        exchange.seen = ours if fetched.unchanged else fetched.refs
+        if not chosen:
+            return _Batch(chosen)
+        offer = Offer(self._store.prefix, chosen, finder(fetched.pack, self._store.repository.get), ours)
+        pieces = list(offer.ahead(self._ledger.index.end)) if take else []
+        batches.done(chosen, sum(len(piece.lines) for piece in pieces) + len(fetched.pack or ()))
+        return _Batch(chosen, offer, precheck.begin(pieces), close=received.close)
+
+    def _taken(self, batch: "_Batch", batches: _Batches, *, take: bool, more: bool) -> Report | None:
+        """Take a batch up; None where it is to be asked for again, in smaller parts."""
+        if batch.error is None:
+            assert batch.offer is not None
+            if take:
+                return self._ledger.ingest(batch.offer, self._terms.rates, batch.parse_signed, more=more)
+            return self._ledger.judge(batch.offer)
+        too_large = isinstance(batch.error, LimitExceeded)
+        batches.failures += not too_large
+        # A log that is too large, or broken over there, must not keep the others out.
+        if not batch.chosen or batches.failures > FAILURES:
+            raise batch.error
+        if len(batch.chosen) > 1:
+            batches.size = len(batch.chosen) // 2
+            return None
+        batches.done(batch.chosen, 0)
+        return self._held(batch.chosen, "limit" if too_large else "peer")
 
     def _held(self, chosen: Mapping[str, str], reason: str) -> Report:
         passed_over = Report()

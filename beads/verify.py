@@ -6,7 +6,7 @@
 4. What fails is an outcome with a reason, never an exception: the other logs go on.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -54,6 +54,17 @@ class Position(NamedTuple):
 START = Position(None, ZERO, None)
 
 
+class Piece(NamedTuple):
+    """Lines that follow each other in one log, and the key that should have signed them."""
+
+    key: PublicKey
+    lines: Sequence[bytes]
+
+
+ParseSigned = Callable[[bytes, PublicKey], Line]
+"""Reads a line that a key should have signed, as `beads.op.parse_signed` does."""
+
+
 class Verdict(NamedTuple):
     """What came of a log's lines.
 
@@ -74,6 +85,7 @@ class Verifier:
     Attributes:
         key_log: Returns an actor's verified key log, or None.
         now_ms: The local clock, read once; only used to hold lines from the future.
+        parse_signed: Checks signatures; may have done so ahead.
     """
 
     commons: str
@@ -81,6 +93,7 @@ class Verifier:
     rules: Rules
     key_log: Callable[[str], Keys | None]
     now_ms: int
+    parse_signed: ParseSigned = op.parse_signed
 
     def read(self, log: str, lines: Iterable[bytes], start: Position) -> Verdict:
         """Verify lines that should follow `start`, up to the first that does not hold."""
@@ -106,7 +119,7 @@ class Verifier:
             op.verify(line, writer.key)
         else:
             writer = at.writer
-            line = op.parse_signed(raw, writer.key)
+            line = self.parse_signed(raw, writer.key)
         self._check_place(log, line, at)
         if not self.rules.may_write(line.t, device=writer.device, private=self.private):
             raise InvalidLine("key_purpose", line.t)

@@ -3,11 +3,13 @@
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beads import index
 from beads import record as records
 from beads.ledger import Draft, Ledger
 from beads.reading import Reader
@@ -156,7 +158,11 @@ def grown(script: Script, ledger: Ledger, rnd: random.Random, fork: bool) -> Non
     while at != whole:
         log = rnd.choice([log for log in at if at[log] < whole[log]])
         at[log] = min(at[log] + rnd.randrange(1, 6), whole[log])
-        ledger.ingest(script.told(at))
+        # More may come at once, and somebody may look before.
+        ledger.ingest(script.told(at), more=rnd.random() < 0.5)
+        if rnd.random() < 0.2:
+            ledger.refresh()
+    ledger.refresh()
     if fork:
         chain = rnd.choice(script.chains)
         other = chain.fork(rnd.randrange(1, len(chain.lines) + 1))
@@ -172,7 +178,8 @@ def test_step_by_step_is_at_once(genesis: bytes, seed: int, fork: bool) -> None:
     ledger, other = memory_ledger(genesis), memory_ledger(genesis)
     script = Script(rnd, ledger.commons, genesis == PRIVATE)
     script.run(rnd.randrange(4, 60))
-    grown(script, ledger, rnd, fork)
+    with patch.object(index, "FOLDED_AT_ONCE", rnd.choice((1, 3, 5000))):
+        grown(script, ledger, rnd, fork)
     other.ingest(said(ledger.store))
     assert dump(ledger) == dump(other)
     assert ledger.index.state_hash() == other.index.state_hash()

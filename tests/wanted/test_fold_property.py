@@ -383,7 +383,8 @@ def test_ledgers_that_meet_in_any_way_come_to_the_state_of_the_whole(
     ledgers[1].ingest(part_of(script.everything(), draw))
     for _ in range(6):
         ledger, other = draw.sample(ledgers, 2)
-        ledger.ingest(part_of(whole if draw.random() < 0.5 else said(other.store), draw))
+        more = draw.random() < 0.5
+        ledger.ingest(part_of(whole if draw.random() < 0.5 else said(other.store), draw), more=more)
     ledgers[0].ingest(whole)
     settle(ledgers)
     snapshot = pure(script, founding, ops, keys)
