@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench import _world as world
 from bench._world import Figures
-from node import founding, townhall, wiring
+from node import founding, ledgers, wiring
 from node.home import Home
 
 READ_MS, WRITE_MS = 100, 200
@@ -51,7 +51,7 @@ def _fill(home: Home, ops: int) -> tuple[str, str]:
     home.make_identity()
     commons = founding.create(home, "Bench", admission="open", validators="poster", dimensions=())
     found = []
-    for ledger_id, make in ((commons, world.post), (townhall.private_ledger(home), world.bead)):
+    for ledger_id, make in ((commons, world.post), (ledgers.own(home), world.bead)):
         ledger = wiring.open_ledger(home, ledger_id)
         found.append(world.write_all(ledger, wiring.author(home), map(make, range(ops)))[ops // 2].id)
         ledger.close()

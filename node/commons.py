@@ -18,7 +18,7 @@ from node.admission import come_in
 from node.errors import Usage
 from node.exchange import PeerResult
 from node.home import Home
-from node.keybox import meet
+from node.meeting import meet
 from node.peers import Peer
 from stamps.sheet import EarnedStamp
 from wanted import board, earning, policy, view

@@ -13,7 +13,7 @@ from beads.report import Exchange
 from beads.terms import Step, Terms
 from node import rates, staleness, wiring
 from node.home import Home
-from node.keybox import meet
+from node.meeting import meet
 from node.peers import UNKNOWN, Peer, PeerBook
 
 NOTED_EVERY_MS = 60_000

@@ -14,7 +14,8 @@ from node.commons import QUICK, Commons
 from node.errors import NodeError, Usage
 from node.holdings import Kept
 from node.home import Home, short
-from node.keybox import DEVICE, REQUEST, Unlocked, meet, new_key, unlock
+from node.keybox import DEVICE, REQUEST, Unlocked, new_key, unlock
+from node.meeting import meet
 from node.recovery import Changed, Safe, change
 from stamps import keychange, keylog, webvh
 from stamps.errors import StampsError

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from beads import ids
+from beads import genesis, ids
 from beads.files import write_file
+from node import wiring
 from node.errors import BadConfig, NoHome
 from node.home import Home
+from stamps.encoding import b64u_encode
 
 FILE = "ledger.toml"
 ISSUES = "issues.jsonl"
@@ -143,3 +145,18 @@ def _redirected(folder: Path) -> Path:
             break
         folder = (folder.parent / pointer.read_text().strip()).resolve()
     return folder
+
+
+def own(home: Home) -> str:
+    """Return the id of the owner's private ledger, made at first use: a commons of one, shared with nobody."""
+    known = home.ledger_id()
+    if known is not None and home.commons_folder(known).is_dir():
+        return known
+    keys = home.key_log() if home.exists else home.make_identity()
+    raw = genesis.build(
+        name="private ledger", salt=b64u_encode(wiring.salt()), created=wiring.now_ms(), delegates=(keys.scid,),
+        private=True,
+    )  # fmt: skip
+    commons = wiring.found(home, raw)
+    home.set_ledger(commons)
+    return commons

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from beads import errors as beads_errors
-from beads import genesis
 from beads.ledger import Author, Draft, Ledger
 from beads.nursery import mint
 from beads.reading import Reader
 from beads.setting import setting_fields
-from node import wiring
+from node import ledgers, wiring
 from node.commons import Commons
 from node.errors import KNOWN, NodeError
 from node.home import Home
-from stamps.encoding import b64u_encode
 from town import bridge
 from town.errors import AmbiguousError, ConflictError, LedgerError, NotFoundError
 from town.ledger import NO_FIELDS, FieldValue, WorkBead
@@ -32,21 +30,6 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.5
 _OWN = ("status", "assignee", "priority")
 GT = (sys.executable, "-m", "node.cli.gt")
-
-
-def private_ledger(home: Home) -> str:
-    """Return the id of the owner's private ledger, made at first use: a commons of one, shared with nobody."""
-    known = home.ledger_id()
-    if known is not None and home.commons_folder(known).is_dir():
-        return known
-    keys = home.key_log() if home.exists else home.make_identity()
-    raw = genesis.build(
-        name="private ledger", salt=b64u_encode(wiring.salt()), created=wiring.now_ms(), delegates=(keys.scid,),
-        private=True,
-    )  # fmt: skip
-    commons = wiring.found(home, raw)
-    home.set_ledger(commons)
-    return commons
 
 
 class LedgerAdapter:
@@ -189,7 +172,7 @@ def open_town(home: Home, path: Path, by: str | None = None) -> tuple[Town, Ledg
     Returns:
         The town, and the ledger to close in the end.
     """
-    ledger = wiring.open_ledger(home, private_ledger(home))
+    ledger = wiring.open_ledger(home, ledgers.own(home))
     adapter = LedgerAdapter(ledger, wiring.author(home, by=by))
     return Town.open(path, adapter, gt=shlex.join(GT)), ledger
 
@@ -285,7 +268,7 @@ class Courier:
     def _run(self) -> None:
         seen = ""
         while not self._stop.is_set():
-            generation = wiring.generation(self._home, private_ledger(self._home))
+            generation = wiring.generation(self._home, ledgers.own(self._home))
             if generation != seen:
                 seen = generation if self._deliver() else ""
             self._stop.wait(LOOK_SECONDS)

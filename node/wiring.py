@@ -15,7 +15,6 @@ from beads.database import Sqlite
 from beads.errors import StoreError
 from beads.index import Index
 from beads.journal import Journal, start_of_system
-from beads.ledger import Author, Ledger, author_of
 from beads.limits import Patience
 from beads.projection import BEADS, SEARCH
 from beads.terms import Terms
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from beads.bundle import BundleFile
     from beads.git_store import GitStore
     from beads.http import Web
+    from beads.ledger import Author, Ledger
     from beads.remote import Remote
     from beads.sync import Syncer
     from town.drivers.sandbox import Sandbox
@@ -97,7 +97,7 @@ def write_bundle(path: Path, store: "GitStore", since: Path | None) -> int:
     return write(path, store.repository.path, store.refs(), bundle(since) if since else None)
 
 
-def syncer(ledger: Ledger, to: "Remote", terms: Terms | None = None) -> "Syncer":
+def syncer(ledger: "Ledger", to: "Remote", terms: Terms | None = None) -> "Syncer":
     """Pair a ledger that `open_ledger` made with a peer."""
     # Start-up time: see `remote`.
     from beads.sync import Syncer  # noqa: PLC0415
@@ -134,24 +134,27 @@ def sandbox(read: Sequence[Path]) -> "Sandbox":
     return Sandbox(read)
 
 
-def store_of(ledger: Ledger) -> "GitStore":
+def store_of(ledger: "Ledger") -> "GitStore":
     """Return the repository under a ledger that `open_ledger` made."""
     return cast("GitStore", ledger.store)
 
 
-def tidy(ledger: Ledger) -> None:
+def tidy(ledger: "Ledger") -> None:
     """Have the repository packed when that is due, by a process that nobody waits for."""
     repository = store_of(ledger).repository
     if repository.wants_packing():
         repository.pack_apart()
 
 
-def open_ledger(home: Home, commons: str) -> Ledger:
+def open_ledger(home: Home, commons: str) -> "Ledger":
     """Open a commons for reading and writing, its index up to date."""
+    # Start-up time: see `open_store`.
+    from beads.ledger import Ledger  # noqa: PLC0415
+
     store = open_store(home, commons)
     database = Sqlite(home.commons_folder(commons) / "index.sqlite")
 
-    def index(ledger: Ledger) -> Index:
+    def index(ledger: "Ledger") -> Index:
         return Index(database, ledger.commons, ledger.genesis, BOARD, PROJECTIONS, ledger.key_log)
 
     ledger = Ledger(store, index, BOARD, now_ms, salt, partial(home.shunned, commons))
@@ -224,8 +227,11 @@ def git_environment() -> dict[str, str]:
     return files.git_environment()
 
 
-def author(home: Home, by: str | None = None) -> Author:
+def author(home: Home, by: str | None = None) -> "Author":
     """Return the home's owner, ready to sign; asks for the passphrase as `passphrase` does."""
+    # Start-up time: see `open_store`.
+    from beads.ledger import author_of  # noqa: PLC0415
+
     return author_of(home.key_log(), home.device_key(lambda: passphrase("device key")), by)
 
 

@@ -17,7 +17,7 @@ from beads.tracker import Tracker
 from node import exchange, ledgers, wiring
 from node.cli.bd_common import Desk, bd_verb
 from node.cli.common import Verbs
-from node.cli.wl_identity import ensure_identity
+from node.cli.owner import ensure_identity
 from node.errors import Usage
 from node.home import Home
 from node.ledgers import Place

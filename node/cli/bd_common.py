@@ -84,14 +84,13 @@ class Desk:
         """Open the ledger for writing; the owner's own is made at first use."""
         # Start-up time: verbs that only read do without git.
         from beads.tracker import Tracker  # noqa: PLC0415
-        from node import townhall  # noqa: PLC0415
-        from node.cli.wl_identity import ensure_identity  # noqa: PLC0415
+        from node.cli.owner import ensure_identity  # noqa: PLC0415
 
         ensure_identity(self.home, self.output)
         place = ledgers.find(self.home)
         if (place is None or place.folder is None) and ledgers.in_repository():
             self.output.note("No ledger of this repository: this goes to your own. (bd init makes one here.)")
-        ledger_id = townhall.private_ledger(self.home) if place is None else self._present(place)
+        ledger_id = ledgers.own(self.home) if place is None else self._present(place)
         ledger = wiring.open_ledger(self.home, ledger_id)
         prefix = "bd" if place is None else place.prefix
         tracker = Tracker(ledger, wiring.author(self.home, by=_agent()), who(), wiring.now_ms, prefix)

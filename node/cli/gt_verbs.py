@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from node import townhall
+from node import ledgers, townhall
 from node.cli.common import Output, Verbs, table, verb
-from node.cli.wl_identity import ensure_identity
+from node.cli.owner import ensure_identity
 from node.errors import Usage
 from node.home import Home, locate
 from town.config import Gate
@@ -54,7 +54,7 @@ def install(output: Output, name: str, max_polecats: int) -> None:
     ensure_identity(home, output)
     path = home.path / "town"
     Town.install(path, name, max_polecats=max_polecats)
-    ledger = townhall.private_ledger(home)
+    ledger = ledgers.own(home)
     output.result(
         {"town": str(path), "ledger": ledger}, f"Town {name} is at {path}.", ["gt rig add NAME URL --gate 'make test'"]
     )

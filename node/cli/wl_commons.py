@@ -8,8 +8,8 @@ from beads.errors import NotAllowed
 from beads.genesis import Genesis
 from node import founding, leaving
 from node.cli.common import Output, commons_option, offline_option, table, verb
+from node.cli.owner import ensure_identity
 from node.cli.progress import shown
-from node.cli.wl_identity import ensure_identity
 from node.cli.wl_work import in_step
 from node.commons import Commons
 from node.errors import hint_of

@@ -18,17 +18,7 @@ from node.keybox import RECOVERY
 from node.sheets.words import plain
 from node.waiting import Rows, waiting
 from stamps.errors import PassphraseNeeded
-from stamps.keyfile import load
 from stamps.keys import SigningKey
-
-
-def ensure_identity(home: Home, output: Output) -> None:
-    """Make an identity where there is none, and say so."""
-    if not home.exists:
-        keys = home.make_identity()
-        output.trouble(
-            f"New identity {keys.scid}. Its recovery key is {home.path / 'identity' / RECOVERY}; keep a copy."
-        )
 
 
 @verb()
@@ -70,6 +60,9 @@ def existing_key(path: Path) -> SigningKey:
     Raises:
         Usage: The file holds no private key.
     """
+    # Start-up time: `cryptography` takes 20 ms, and only keys of other makes need it.
+    from stamps.keyfile import load  # noqa: PLC0415
+
     raw = path.read_bytes()
     if b"PRIVATE KEY" not in raw:
         raise Usage(f"{path} is not a private key", "Give the file without .pub.")

@@ -13,7 +13,7 @@ import msgspec
 
 from node import present, told, wiring
 from node.cli.common import Output, commons_option, offline_option, reader_may_leave, verb
-from node.cli.wl_identity import ensure_identity
+from node.cli.owner import ensure_identity
 from node.commons import Commons
 from node.errors import REFUSED, Usage
 from node.home import Home, locate

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,7 +145,7 @@ def test_where_no_process_can_be_started_all_is_done_here(monkeypatch: pytest.Mo
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no more processes")
 
-    monkeypatch.setattr(precheck.subprocess, "Popen", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
     lines = chain().raw
     with Precheck() as check:
         assert [line.raw for line in read_all(check.begin(pieces(lines)), lines)] == lines
