@@ -52,7 +52,7 @@ _LIVE = """SELECT o.id, o.entity, l.actor, l.key, l.device, l.cut_at IS NOT NULL
 _LOGS = "SELECT id, actor, key, device, counted_from, frozen_at, forked_at, parted_at, cut_at FROM logs"
 
 
-FOLDED_AT_ONCE = 5_000
+FOLDED_AT_ONCE = 2_000
 """Entities: their operations are in memory together."""
 
 
@@ -93,7 +93,8 @@ class Delta:
         bodies: Operation id → body.
         erased: Operations whose bodies went.
         new_keys: Key logs have changed, or may have.
-        more: More comes at once: what it all makes is folded after the last, or by whoever looks before.
+        more: More comes at once: what it all makes is folded after the last, or by whoever looks before. Only what
+            actors have taken back counts from now on.
     """
 
     generation: str
@@ -138,10 +139,10 @@ class Index:
     def generation(self) -> str | None:
         """Return the token of the store that the tables stand for.
 
-        None where they must be built anew; one that no store has where something is not folded yet.
+        None where they must be built anew. While something is not folded yet it is one that no store has.
         """
         read = self.read_to()
-        return None if read is None else "" if self.is_behind() else read
+        return f"{read}, not folded" if read is not None and self.is_behind() else read
 
     def read_to(self) -> str | None:
         """Return the token of the store whose operations are in the tables, folded or not."""
@@ -299,11 +300,7 @@ class Index:
             touched |= self._take_bodies(delta)
             if self._needs_weighing(delta):
                 touched |= self._weigh(delta)
-            if delta.more:
-                rows = [{"kind": kind, "id": id_} for kind, id_ in touched]
-                self.database.run_many("INSERT OR IGNORE INTO put_off VALUES (:kind, :id)", rows)
-            else:
-                self._fold(touched | self._put_off(), delta)
+            self._fold(self._put_off(touched) if delta.more else touched | self._taken_up_again(), delta)
             self._unsettle(delta)
             self._set_meta("generation", delta.generation)
         if delta.erased:
@@ -467,7 +464,14 @@ class Index:
         sql = f"SELECT DISTINCT kind, entity FROM ops WHERE kind IS NOT NULL AND {where}"
         return {Entity(*row) for row in self.database.query(sql, parameters)}
 
-    def _put_off(self) -> set[Entity]:
+    def _put_off(self, touched: set[Entity]) -> set[Entity]:
+        """Note what is folded later; return what cannot wait: words that were taken back must not come in meanwhile."""
+        at_once = {each for each in touched if each.kind == ERASURES.kind}
+        rows = [{"kind": kind, "id": id_} for kind, id_ in touched - at_once]
+        self.database.run_many("INSERT INTO put_off VALUES (:kind, :id) ON CONFLICT DO NOTHING", rows)
+        return at_once
+
+    def _taken_up_again(self) -> set[Entity]:
         found = {Entity(*row) for row in self.database.query("SELECT kind, entity FROM put_off")}
         if found:
             self.database.run("DELETE FROM put_off")

@@ -175,7 +175,7 @@ def recall(raw: bytes) -> Line:
 
 
 def recall_header(header: bytes, signature: bytes) -> Line:
-    """Read a header that was read strictly before it was stored here."""
+    """Read a header that was read strictly before it was stored here: its shape is not looked at again."""
     try:
         return _made(_decode_whole(header), header, signature)
     except msgspec.ValidationError:

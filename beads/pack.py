@@ -51,6 +51,12 @@ class Place(NamedTuple):
 
 
 class _Entry(NamedTuple):
+    """Where an object lies.
+
+    Attributes:
+        base: What it builds on, once it has a name: another entry by its place, or an object that lies outside.
+    """
+
     kind: int
     size: int
     data_at: int
@@ -163,33 +169,33 @@ class Pack:
 
     def _name_deltas(self, waiting: dict[int | str, list[int]]) -> None:
         """Make each once, from what it builds on down to what builds on it."""
+        # What lies in the pack comes first: only what does not is asked for outside.
         for base in list(waiting):
-            whole = self._whole(base) if base in waiting else None
-            if whole is not None:
-                self._name_children(waiting.pop(base), *whole, 0, waiting)
+            at = base if isinstance(base, int) else self._places.get(base, -1)
+            if base in waiting and at in self._entries and self._entries[at].base is None:
+                self._name_children(waiting.pop(base), at, *self._resolve(at), 0, waiting)
+        for base in [base for base in waiting if isinstance(base, str)]:
+            found = self._outside(base) if base in waiting else None
+            if found is not None:
+                self._name_children(waiting.pop(base), base, *found, 0, waiting)
         if waiting:
             raise RemoteError("pack builds on objects that nobody has")
 
-    def _whole(self, base: int | str) -> tuple[str, bytes] | None:
-        """Return what a delta builds on, unless that is a delta that has no name yet."""
-        if isinstance(base, int):
-            return self._resolve(base) if base in self._entries and self._entries[base].base is None else None
-        return self._resolve(self._places[base]) if base in self._places else self._outside(base)
-
-    def _name(self, at: int, kind: str, data: bytes, depth: int, waiting: dict[int | str, list[int]]) -> None:
-        object_id = gitobject.object_id(kind, data)
-        self._places[object_id] = at
-        self._name_children((*waiting.pop(at, ()), *waiting.pop(object_id, ())), kind, data, depth, waiting)
-
     def _name_children(
-        self, children: Iterable[int], kind: str, base: bytes, depth: int, waiting: dict[int | str, list[int]]
-    ) -> None:
+        self, children: Iterable[int], on: int | str, kind: str, base: bytes, depth: int,
+        waiting: dict[int | str, list[int]],
+    ) -> None:  # fmt: skip
         for at in children:
             if depth == DELTA_DEPTH:
                 raise LimitExceeded("a chain of deltas is too long")
             data = apply_delta(base, self._inflate(self._entries[at])[0], self._bounds.largest)
             self._count_bytes(len(data))
-            self._name(at, kind, data, depth + 1, waiting)
+            # From now on it is made from this and nothing else, or two could be made from each other.
+            self._entries[at] = self._entries[at]._replace(base=on)
+            object_id = gitobject.object_id(kind, data)
+            self._places[object_id] = at
+            grandchildren = (*waiting.pop(at, ()), *waiting.pop(object_id, ()))
+            self._name_children(grandchildren, at, kind, data, depth + 1, waiting)
 
     def _resolve(self, at: int) -> tuple[str, bytes]:
         if at not in self._recent:
@@ -214,8 +220,6 @@ class Pack:
     def _base(self, base: int | str) -> tuple[str, bytes]:
         if isinstance(base, int):
             return self._resolve(base)
-        if base in self._places:
-            return self._resolve(self._places[base])
         found = self._outside(base)
         if found is None:
             raise RemoteError("pack builds on an object that nobody has")

@@ -1,11 +1,14 @@
 """Signatures checked by a second process, ahead of the one that takes up what was signed. ⚡
 
-1. It only spares work: a line that nobody has vouched for is checked by whoever reads it. A second process that is
-   slow, dead or was never started changes the time, and nothing else.
-2. Lines go over in a file that both have mapped; a byte for each piece says how it stands, so nobody waits. Whoever
+1. One thing is believed of it: that a key signed these bytes. They are read here, by the rules of whoever takes them
+   up; and what nobody has vouched for is checked here, signature and all.
+2. So a second process that is slow, dead or was never started changes the time, and nothing else. It runs the modules
+   that this one would import, whatever the environment or the working folder holds.
+3. Lines go over in memory that both have mapped; a byte for each piece says how it stands, so nobody waits. Whoever
    needs a piece that is not done yet does one from the other end meanwhile.
 """
 
+import json
 import mmap
 import os
 import socket
@@ -13,16 +16,17 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from beads import op
-from beads.errors import BeadsError
 from beads.op import Line
 from beads.verify import ParseSigned, Piece
+from stamps import envelope
+from stamps.errors import SignatureError
 from stamps.keys import PublicKey
 
 WORTH = 2_000
@@ -30,9 +34,15 @@ WORTH = 2_000
 AT_ONCE = 2
 """Loads that are kept: the one that is taken up, and the next."""
 _OPEN, _TAKEN, _GOOD, _BAD = range(4)
-_COUNT = struct.Struct(">I")
+"""How a piece stands. Only this side takes any; two that judge the same one come to the same."""
+_LOAD = struct.Struct(">8sI")
+_LAYOUT = b"wl-load1"
+"""Changes with whatever goes over: after an upgrade, the second process may be of another version."""
 _PLACE = struct.Struct(">32sQQ")
 """Of a piece: its key, and from where to where its lines lie."""
+_BEGIN = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from beads.precheck import main; main(int(sys.argv[2]))"
+)
 
 
 class Precheck:
@@ -42,7 +52,7 @@ class Precheck:
         self._loads: list[_Load] = []
         self._child: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
-        self._alone = (os.cpu_count() or 1) == 1
+        self._alone = (os.cpu_count() or 1) == 1 or not sys.executable
 
     def __enter__(self) -> Self:
         return self
@@ -60,11 +70,9 @@ class Precheck:
         if sum(len(piece.lines) for piece in pieces) < WORTH or self._alone:
             return op.parse_signed
         try:
-            channel = self._channel or self._start()
-            load = _Load(pieces)
-            load.send(channel)
+            load = _Load(pieces, self._channel or self._start())
         except OSError:
-            # No room for a file or a process.
+            # No room for a process or for the lines; or it has stopped, and takes no more.
             self._alone = True
             return op.parse_signed
         self._loads = [*self._loads, load][-AT_ONCE:]
@@ -73,48 +81,52 @@ class Precheck:
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         self._channel = ours
+        ours.setblocking(False)
         with theirs:
-            # A fork would take along threads and open files. What lies in the working folder must not be imported.
+            # A fork would take along threads and open files.
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-I", "-c", _BEGIN, json.dumps(sys.path), str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )  # fmt: skip
         return ours
 
     def _parse(self, load: "_Load", raw: bytes, key: PublicKey) -> Line:
+        # Each line is asked for once; whoever asks again has it checked.
         n = load.places.pop(raw, None)
         if n is None or load.pieces[n].key != key:
             return op.parse_signed(raw, key)
         while (state := load.states[n]) in (_OPEN, _TAKEN) and self._do_one():
             pass
         # One that is being done over there at this moment is done here, too: nobody waits.
-        return op.recall(raw) if state == _GOOD else op.parse_signed(raw, key)
+        return op.parse(raw) if state == _GOOD else op.parse_signed(raw, key)
 
     def _do_one(self) -> bool:
+        # What is taken up last first: over there they come to it last.
         return any(load.do_last() for load in reversed(self._loads))
 
 
 class _Load:
     """Pieces that are being checked.
 
+    Args:
+        channel: Where the second process hears of them.
+
     Attributes:
-        places: Line → its piece, until it was asked for.
+        places: Line → its piece, until it was asked for. A line that stands in several belongs to the last of them.
         states: How each piece stands.
     """
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[Piece], channel: socket.socket) -> None:
         self.pieces = pieces
         self.places = {line: n for n, piece in enumerate(pieces) for line in piece.lines}
         self._last = len(pieces)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - until it is sent
-        self._file.write(_laid_out(pieces))
-        self._file.flush()
-        self.states = mmap.mmap(self._file.fileno(), 0)
-
-    def send(self, channel: socket.socket) -> None:
-        with self._file:
-            socket.send_fds(channel, [_COUNT.pack(len(self.pieces))], [self._file.fileno()])
+        with _memory() as shared:
+            for part in _laid_out(pieces):
+                shared.write(part)
+            shared.flush()
+            self.states = mmap.mmap(shared.fileno(), 0)
+            socket.send_fds(channel, [_LOAD.pack(_LAYOUT, len(pieces))], [shared.fileno()])
 
     def do_last(self) -> bool:
         """Check the last piece that nobody has begun; say whether there was one."""
@@ -128,41 +140,61 @@ class _Load:
         return False
 
 
-def _laid_out(pieces: Sequence[Piece]) -> bytes:
-    """Return a load as it lies in its file: the states, the places, the lines."""
-    texts = [b"".join(piece.lines) for piece in pieces]
+def _memory() -> IO[bytes]:
+    """Make room that another process can map: in memory, or in a file where the system has no such thing."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("wl-precheck"), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def _laid_out(pieces: Sequence[Piece]) -> Iterator[bytes]:
+    """Yield a load as it lies there: the states, the places, the lines."""
+    yield bytes([_OPEN]) * len(pieces)
     at = len(pieces) * (1 + _PLACE.size)
-    places: list[bytes] = []
-    for piece, text in zip(pieces, texts, strict=True):
-        places.append(_PLACE.pack(piece.key.raw, at, at + len(text)))
-        at += len(text)
-    return b"".join([bytes([_OPEN]) * len(pieces), *places, *texts])
+    for piece in pieces:
+        end = at + sum(map(len, piece.lines))
+        yield _PLACE.pack(piece.key.raw, at, end)
+        at = end
+    for piece in pieces:
+        yield from piece.lines
 
 
 def _judged(lines: Sequence[bytes], key: PublicKey) -> int:
+    return _GOOD if all(_is_signed(line, key) for line in lines) else _BAD
+
+
+def _is_signed(line: bytes, key: PublicKey) -> bool:
     try:
-        for line in lines:
-            op.parse_signed(line, key)
-    except BeadsError:
-        return _BAD
-    return _GOOD
+        signature, header = envelope.split(line)
+    except SignatureError:
+        return False
+    return key.verify(envelope.pae(header), signature)
 
 
 # -- the second process --------------------------------------------------------------------------------------------
 
 
+def main(channel: int) -> None:
+    """Run as the second process, until whoever began it is done."""
+    with suppress(KeyboardInterrupt), socket.socket(fileno=channel) as given:
+        check_all(given)
+
+
 def check_all(channel: socket.socket) -> None:
     """Check what comes over a channel, load after load, until it is closed."""
     while True:
-        message, files, _, _ = socket.recv_fds(channel, _COUNT.size, 1)
+        message, files, _, _ = socket.recv_fds(channel, _LOAD.size, 1)
         if not files:
             return
         try:
             mapped = mmap.mmap(files[0], 0)
         finally:
             os.close(files[0])
+        layout, count = _LOAD.unpack(message)
+        if layout != _LAYOUT:
+            return
         with mapped:
-            _check_load(mapped, *_COUNT.unpack(message))
+            _check_load(mapped, count)
 
 
 def _check_load(mapped: mmap.mmap, count: int) -> None:
@@ -172,10 +204,5 @@ def _check_load(mapped: mmap.mmap, count: int) -> None:
             continue
         raw, start, end = _PLACE.unpack_from(mapped, count + n * _PLACE.size)
         key = keys.get(raw) or keys.setdefault(raw, PublicKey(raw))
+        # No line of a segment holds a CR, so these are the lines that were given.
         mapped[n] = _judged(mapped[start:end].splitlines(keepends=True), key)
-
-
-if __name__ == "__main__":
-    # Who began this decides when it ends.
-    with suppress(KeyboardInterrupt), socket.socket(fileno=int(sys.argv[1])) as given:
-        check_all(given)

@@ -11,10 +11,10 @@ from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
-from beads import gitobject, limits, segment
-from beads.errors import InvalidLine
+from beads import gitobject, ids, limits, segment
+from beads.errors import InvalidLine, RemoteError
 from beads.gitobject import BLOB, COMMIT, TREE, TreeEntry
-from beads.op import UnknownVersion, parse
+from beads.op import Line, UnknownVersion, parse
 from beads.verify import Piece, Position
 from stamps.errors import KeyFormatError
 from stamps.keys import PublicKey
@@ -27,6 +27,8 @@ _REF = re.compile(
     r"|fork/(?P<fork_shard>[a-z2-7]{2})/(?P<fork>[a-z2-7]{32})/[0-9a-f]{32})"
 )
 _KINDS = ("genesis", "id", "log", "body", "fork")
+AHEAD = 64 * 1024 * 1024
+"""Bytes of lines that are read ahead of one batch."""
 _BODY_NAME = re.compile(r"(\d{1,12})\.json")
 
 Find = Callable[[str], tuple[str, bytes] | None]
@@ -128,21 +130,38 @@ class Offer:
         return lines
 
     def ahead(self, known: Callable[[str], Position | None]) -> Iterator[Piece]:
-        """Read the segments that reach beyond what is known here; `segment` then has them at hand.
+        """Read the segments that reach beyond what is known here, as far as they look honest and are not too many.
+
+        `segment` then has each at hand, once.
 
         Args:
             known: Log → where it ends here, or None.
         """
+        seen: set[str] = set()
+        room = AHEAD
         for log in self.logs():
             # Whoever takes it up says what is wrong with it.
-            with suppress(InvalidLine, UnknownVersion, KeyFormatError):
-                yield from self._read_ahead(log, known(log))
+            with suppress(InvalidLine, UnknownVersion, KeyFormatError, RemoteError):
+                for piece in self._read_ahead(log, known(log), seen):
+                    room -= sum(map(len, piece.lines))
+                    if room < 0:
+                        return
+                    yield piece
 
-    def _read_ahead(self, log: str, end: Position | None) -> Iterator[Piece]:
+    def _read_ahead(self, log: str, end: Position | None, seen: set[str]) -> Iterator[Piece]:
         key = end.writer.key if end is not None and end.writer is not None else None
-        for n in range(segment.number(end.head.seq + 1) if end and end.head else 0, self.segments(log)):
-            lines = self._ahead[log, n] = self._read_segment(log, n)
-            key = key or PublicKey.from_did(str(parse(lines[0]).p.get("key")))
+        files = self._files(log)
+        for n in range(segment.number(end.head.seq + 1) if end and end.head else 0, len(files)):
+            # A segment says where it stands, so no two are the same, in whatever log; but trees can name one as often
+            # as they like.
+            if files[n].id in seen:
+                return
+            lines = self._read_segment(log, n)
+            if n < len(files) - 1 and len(lines) != limits.SEGMENT:
+                return
+            key = key or _opened_by(log, parse(lines[0]))
+            seen.add(files[n].id)
+            self._ahead[log, n] = lines
             yield Piece(key, lines)
 
     def branches(self) -> Iterator[tuple[str, Callable[[], Iterator[bytes]]]]:
@@ -160,7 +179,7 @@ class Offer:
             yield log, partial(self._new_bodies, target, self._here.get(log))
 
     def _new_bodies(self, target: str, here: str | None) -> Iterator[tuple[int, bytes]]:
-        ours = {folder.name: folder.id for folder in self._tree(self._commit(here))} if here else {}
+        ours = self._folders_here(here) if here else {}
         for folder in self._tree(self._commit(target)):
             if ours.get(folder.name) == folder.id:
                 continue
@@ -169,6 +188,13 @@ class Offer:
                 seq = _body_seq(folder, entry)
                 if entry.id not in known:
                     yield seq, self._data(entry.id, BLOB)
+
+    def _folders_here(self, here: str) -> dict[str, str]:
+        try:
+            return {folder.name: folder.id for folder in self._tree(self._commit(here))}
+        except InvalidLine:
+            # Another process has taken words back meanwhile, and with them the commit that held them.
+            return {}
 
     def _files(self, log: str) -> list[TreeEntry]:
         if log not in self._segments:
@@ -211,6 +237,13 @@ class Offer:
         if found is None or found[0] != kind:
             raise InvalidLine("missing_object", f"{kind} {object_id[:12]}")
         return found[1]
+
+
+def _opened_by(log: str, first: Line) -> PublicKey:
+    actor, key = str(first.p.get("actor")), str(first.p.get("key"))
+    if ids.log_id(first.commons, actor, key) != log:
+        raise InvalidLine("log", "the id does not prove this commons, actor and key")
+    return PublicKey.from_did(key)
 
 
 def _body_ref(prefix: str, name: str) -> RefName | None:

@@ -48,7 +48,7 @@ class _Batches:
     """What of a pull is done, and how much to ask for next.
 
     Attributes:
-        asked: References read, or given up, with their commits.
+        asked: References asked for, or given up, with their commits.
         taken: How many of these were taken up.
         size: References of one batch at most; halved where a batch is too large.
         weight: Their weight at most: a log that is new here may be long.
@@ -74,7 +74,7 @@ class _Batches:
         """Note a batch; aim the next at a size that is neither endless nor petty.
 
         Args:
-            brought: Lines and objects of it.
+            brought: Operations and words, as far as is known.
         """
         self.asked.update(chosen.items())
         self.size = min(2 * self.size, BATCH)
@@ -128,6 +128,8 @@ class Syncer:
         for _ in range(ATTEMPTS):
             exchange.refused.clear()
             learned = self._pull(exchange, take=pull)
+            # Whatever was left to be folded is, before anybody is told.
+            self._ledger.refresh()
             if pull:
                 exchange.report.extend(learned)
             if not push or not self._push(exchange, learned, took=pull):
@@ -155,7 +157,7 @@ class Syncer:
                     return learned
                 if batch.error is None and steady and len(batches.asked) < batches.of:
                     ahead = self._read(exchange, batches, precheck, opened, take=take)
-                more = ahead is not None and ahead.error is None
+                more = ahead is not None and ahead.offer is not None
                 came = self._taken(batch, batches, take=take, more=more)
                 batch.close()
                 if came is None:
@@ -192,21 +194,27 @@ class Syncer:
             return _Batch(chosen)
         offer = Offer(self._store.prefix, chosen, finder(fetched.pack, self._store.repository.get), ours)
         pieces = list(offer.ahead(self._ledger.index.end)) if take else []
-        batches.done(chosen, sum(len(piece.lines) for piece in pieces) + len(fetched.pack or ()))
+        # Most operations have words.
+        batches.done(chosen, 2 * sum(len(piece.lines) for piece in pieces))
         return _Batch(chosen, offer, precheck.begin(pieces), close=received.close)
 
     def _taken(self, batch: "_Batch", batches: _Batches, *, take: bool, more: bool) -> Report | None:
         """Take a batch up; None where it is to be asked for again, in smaller parts."""
-        if batch.error is None:
-            assert batch.offer is not None
-            if take:
+        error = batch.error
+        try:
+            if batch.offer is not None and take:
                 return self._ledger.ingest(batch.offer, self._terms.rates, batch.parse_signed, more=more)
-            return self._ledger.judge(batch.offer)
-        too_large = isinstance(batch.error, LimitExceeded)
+            if batch.offer is not None:
+                return self._ledger.judge(batch.offer)
+        except RemoteError as problem:
+            batches.asked.difference_update(batch.chosen.items())
+            error = problem
+        assert error is not None
+        too_large = isinstance(error, LimitExceeded)
         batches.failures += not too_large
         # A log that is too large, or broken over there, must not keep the others out.
         if not batch.chosen or batches.failures > FAILURES:
-            raise batch.error
+            raise error
         if len(batch.chosen) > 1:
             batches.size = len(batch.chosen) // 2
             return None

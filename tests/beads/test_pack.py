@@ -1,5 +1,6 @@
 """Packs from strangers: what is honest reads back, what is not is refused before it costs anything."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha1
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from beads import gitobject, limits
 from beads.errors import LimitExceeded, RemoteError
 from beads.gitobject import BLOB, COMMIT, TREE
-from beads.pack import DELTA_DEPTH, USUAL, Bounds, Pack, apply_delta
+from beads.pack import DELTA_DEPTH, USUAL, Bounds, Pack, apply_delta, write
 from tests.world import git, relay
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,6 +134,42 @@ def test_a_thin_pack_builds_on_what_is_here() -> None:
     assert name(base) not in pack
 
 
+def test_what_lies_in_the_pack_is_not_asked_for_outside() -> None:
+    first, second, third = b"one", b"one two", b"one two three"
+    asked: list[str] = []
+
+    def outside(object_id: str) -> tuple[str, bytes]:
+        asked.append(object_id)
+        return BLOB, b"something else"
+
+    on_second = Raw(REF, delta(7, 13, copy(0, 7), insert(b" three")), name(second))
+    on_first = Raw(REF, delta(3, 7, copy(0, 3), insert(b" two")), name(first))
+    pack = read(packed(on_second, on_first, blob(first)), outside=outside)
+    assert [pack.get(name(each)) for each in (first, second, third)] == [(BLOB, first), (BLOB, second), (BLOB, third)]
+    assert not asked
+
+
+def test_two_deltas_on_each_other_are_what_they_were_made_from() -> None:
+    """Both lie here already, so each can be made; but not from the other."""
+    one, two = b"one and two", b"two and one"
+    held = {name(one): (BLOB, one), name(two): (BLOB, two)}
+    ring = packed(Raw(REF, delta(11, 11, insert(two)), name(one)), Raw(REF, delta(11, 11, insert(one)), name(two)))
+    pack = read(ring, outside=held.get)
+    assert [pack.get(name(each)) for each in (one, two)] == [(BLOB, one), (BLOB, two)]
+
+
+def test_a_chain_whose_every_base_lies_here_too_is_as_deep_as_it_is_made() -> None:
+    texts = [b"text %d" % n * 3 for n in range(2500)]
+    held = {name(text): (BLOB, text) for text in texts}
+    chain = [Raw(REF, delta(len(base), len(text), insert(text)), name(base)) for base, text in pairwise(texts)]
+    for entries in (chain[::-1], chain):
+        try:
+            pack = read(packed(*entries), outside=held.get)
+        except LimitExceeded:
+            continue
+        assert all(pack.get(name(text)) == (BLOB, text) for text in texts[1:])
+
+
 def test_a_chain_of_sixty_is_read_from_either_end() -> None:
     entries = [blob(b"x" * 10)]
     for n in range(DELTA_DEPTH):
@@ -143,6 +181,23 @@ def test_a_chain_of_sixty_is_read_from_either_end() -> None:
 def test_an_empty_object_and_an_empty_pack_are_fine() -> None:
     assert read(packed(blob(b""))).get(name(b"")) == (BLOB, b"")
     assert len(read(packed())) == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 2047, 2048, 4096, 4097, 70_000])
+def test_a_pack_that_was_written_is_one_to_git_and_to_us(size: int, tmp_path: Path) -> None:
+    random = b"".join(sha1(b"%d" % n, usedforsecurity=False).digest() for n in range(size // 20 + 1))[:size]
+    objects = [gitobject.make(BLOB, random), gitobject.make(BLOB, b"a" * size + b"."), gitobject.make(TREE, b"")]
+    raw = io.BytesIO()
+    places, checksum = write(raw.write, objects)
+    assert raw.getvalue().endswith(checksum)
+    path = relay(tmp_path)
+    listed = git(path, "index-pack", "--stdin", "--strict", "-v", stdin=raw.getvalue()).decode()
+    assert checksum.hex() in listed
+    shown = git(path, "show-index", stdin=next((path / "objects" / "pack").glob("*.idx")).read_bytes()).decode().split()
+    expected = {(sha.hex(), place.offset, f"({place.crc:08x})") for sha, place in places.items()}
+    assert set(zip(shown[1::3], map(int, shown[::3]), shown[2::3], strict=True)) == expected
+    pack = read(raw.getvalue())
+    assert {(each, *pack.get(each)) for each in pack} == {(obj.id, obj.kind, obj.data) for obj in objects}
 
 
 @given(st.binary(max_size=300), st.lists(st.tuples(st.integers(0, 299), st.integers(1, 300), st.binary(max_size=9))))

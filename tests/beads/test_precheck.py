@@ -5,19 +5,37 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from beads import op, precheck
+from beads import body, gitobject, op, precheck, refs, segment
 from beads.errors import InvalidLine, RemoteError
+from beads.gitobject import BLOB, Tree, TreeEntry
 from beads.op import Line
+from beads.pack import USUAL, Bounds, Outside
 from beads.precheck import Precheck, check_all
+from beads.refs import Offer
+from beads.remote import Choose, Fetched, GitRemote
 from beads.sync import Syncer
 from beads.verify import ParseSigned, Piece
 from stamps.keys import PublicKey
 from tests.beads.test_terms import Breaks
-from tests.world import Chain, actor, found, git_ledger, publish, publish_keys, relay, store_of, syncer
+from tests.world import (
+    Chain,
+    Said,
+    actor,
+    found,
+    git_ledger,
+    keys_of,
+    publish,
+    publish_keys,
+    relay,
+    second,
+    store_of,
+    syncer,
+)
 
 ALICE, BOB = actor("alice"), actor("bob")
 GENESIS = found(ALICE)
@@ -42,6 +60,20 @@ def checked_here(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         return real(raw, key)
 
     monkeypatch.setattr(op, "parse_signed", noting)
+    return seen
+
+
+@pytest.fixture
+def judged_here(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The lines that this process has judged for want of better to do."""
+    seen: list[bytes] = []
+    real = precheck._is_signed
+
+    def noting(line: bytes, key: PublicKey) -> bool:
+        seen.append(line)
+        return real(line, key)
+
+    monkeypatch.setattr(precheck, "_is_signed", noting)
     return seen
 
 
@@ -151,7 +183,9 @@ def test_where_no_process_can_be_started_all_is_done_here(monkeypatch: pytest.Mo
         assert [line.raw for line in read_all(check.begin(pieces(lines)), lines)] == lines
 
 
-def test_who_has_to_wait_works_from_the_other_end(checked_here: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_to_wait_works_from_the_other_end(
+    checked_here: list[bytes], judged_here: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody works at the other side: the first line asked for has all pieces done here, the last one first."""
     lines = chain().raw
     ours, nobody = socket.socketpair()
@@ -159,22 +193,70 @@ def test_who_has_to_wait_works_from_the_other_end(checked_here: list[bytes], mon
     with ours, nobody, Precheck() as check:
         parse = check.begin(pieces(lines))
         assert parse(lines[0], KEY).raw == lines[0]
-        assert checked_here == [*lines[32:], *lines[24:32], *lines[16:24], *lines[8:16], *lines[:8]]
         read_all(parse, lines[1:])
-    assert len(checked_here) == len(lines)
+    assert judged_here == [*lines[32:], *lines[24:32], *lines[16:24], *lines[8:16], *lines[:8]]
+    assert not checked_here
 
 
 def test_the_second_process_leaves_what_was_begun_here() -> None:
     lines = chain().raw
-    load = precheck._Load(pieces(lines))
-    assert load.do_last()
-    load.states[4] = 1
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        load.send(ours)
+        load = precheck._Load(pieces(lines), ours)
+        load.states[4] = 1
         ours.shutdown(socket.SHUT_WR)
         check_all(theirs)
     assert bytes(load.states[:5]) == bytes([2, 2, 2, 2, 1])
+
+
+def test_a_second_process_of_another_version_vouches_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        load = precheck._Load(pieces(chain().raw), ours)
+        ours.shutdown(socket.SHUT_WR)
+        monkeypatch.setattr(precheck, "_LAYOUT", b"wl-load0")
+        check_all(theirs)
+    assert not any(load.states[:5])
+
+
+@pytest.mark.parametrize("way", ["PYTHONPATH", "the working folder", "both"])
+def test_other_code_of_the_same_name_is_not_run(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "beads").mkdir()
+    (tmp_path / "beads" / "__init__.py").touch()
+    (tmp_path / "beads" / "precheck.py").write_text(CREDULOUS)
+    if way != "the working folder":
+        monkeypatch.setenv("PYTHONPATH", f":{tmp_path}" if way == "both" else str(tmp_path))
+    if way != "PYTHONPATH":
+        monkeypatch.chdir(tmp_path)
+    lines = chain().raw
+    lines[11] = lines[11].replace(b"comment", b"comfort")
+    with Precheck() as check:
+        parse = check.begin(pieces(lines))
+        done(check)
+        with pytest.raises(InvalidLine, match="signature"):
+            parse(lines[11], KEY)
+
+
+CREDULOUS = """
+import mmap, os, socket
+
+def main(channel):
+    channel = socket.socket(fileno=channel)
+    message, files, _, _ = socket.recv_fds(channel, 100, 1)
+    mapped = mmap.mmap(files[0], 0)
+    mapped[:5] = bytes([2] * 5)
+"""
+
+
+def test_a_second_process_that_has_stopped_is_not_waited_for() -> None:
+    lines = chain().raw
+    with Precheck() as check:
+        check.begin(pieces(lines))
+        assert check._child is not None
+        check._child.send_signal(signal.SIGSTOP)
+        for _ in range(600):
+            parse = check.begin(pieces(lines[:8]))
+        assert parse is op.parse_signed
 
 
 def test_few_lines_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +264,68 @@ def test_few_lines_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     with Precheck() as check:
         assert check.begin(pieces(chain().raw)) is op.parse_signed
         assert check._child is None
+
+
+# -- what is read ahead ----------------------------------------------------------------------------------------------
+
+
+def offer(*logs: str, segments: int, blob: bytes, last: bytes | None = None) -> tuple[Offer, list[str]]:
+    """Logs whose trees name one blob again and again; and the objects that were looked up."""
+    blobs = [gitobject.make(BLOB, blob)] * (segments - 1) + [gitobject.make(BLOB, last or blob)]
+    files = Tree()
+    for n, each in enumerate(blobs):
+        files = files.put(TreeEntry(segment.path(n)[1], gitobject.FILE_MODE, each.id))
+    root = Tree().put(TreeEntry("000", gitobject.TREE_MODE, files.made().id)).made()
+    commit = gitobject.commit(root.id, (), "x <x@wl.invalid>", 0, "x")
+    objects = {each.id: (each.kind, each.data) for each in (*blobs, files.made(), root, commit)}
+    looked: list[str] = []
+
+    def find(object_id: str) -> tuple[str, bytes] | None:
+        looked.append(objects[object_id][0])
+        return objects[object_id]
+
+    return Offer("p/", {f"p/log/{log[:2]}/{log}": commit.id for log in logs}, find, {}), looked
+
+
+def test_a_blob_that_trees_name_again_and_again_is_read_ahead_once() -> None:
+    made = chain(length=64)
+    theirs, looked = offer(made.log, "b" * 32, "c" * 32, segments=200, blob=b"".join(made.raw))
+    assert [piece.lines for piece in theirs.ahead(lambda _: None)] == [made.raw]
+    assert looked.count(BLOB) == 3
+
+
+def test_nothing_is_read_ahead_of_a_log_that_is_not_what_its_name_proves() -> None:
+    theirs, looked = offer("b" * 32, segments=2, blob=b"".join(chain(length=64).raw), last=b"x y\n")
+    assert not list(theirs.ahead(lambda _: None))
+    assert looked.count(BLOB) == 1
+
+
+def test_nothing_is_read_ahead_behind_a_segment_that_is_too_short() -> None:
+    made = chain(length=70)
+    theirs, looked = offer(made.log, segments=2, blob=b"".join(made.raw[:63]), last=b"".join(made.raw[63:]))
+    assert not list(theirs.ahead(lambda _: None))
+    assert looked.count(BLOB) == 1
+
+
+def test_only_so_much_is_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = chain(length=128)
+    first, second = made.raw[:64], made.raw[64:]
+    monkeypatch.setattr(refs, "AHEAD", sum(map(len, first)))
+    theirs, _ = offer(made.log, segments=2, blob=b"".join(first), last=b"".join(second))
+    assert [piece.lines for piece in theirs.ahead(lambda _: None)] == [first]
+    assert [theirs.segment(made.log, n) for n in (0, 1, 0)] == [first, second, first]
+
+
+def test_words_are_read_whole_where_what_was_held_is_gone_meanwhile() -> None:
+    log, words = "b" * 32, body.build({"title": "said"}, b"0" * 16)
+    blob = gitobject.make(BLOB, words)
+    folder, name = segment.body_path(3)
+    files = Tree().put(TreeEntry(name, gitobject.FILE_MODE, blob.id)).made()
+    made, commit = segment.bodies(log, Tree().put(TreeEntry(folder, gitobject.TREE_MODE, files.id)))
+    objects = {each.id: (each.kind, each.data) for each in (blob, files, *made)}
+    ref = f"p/body/{log[:2]}/{log}"
+    ((_, read),) = Offer("p/", {ref: commit}, objects.get, {ref: "0" * 40}).bodies()
+    assert list(read()) == [(3, words)]
 
 
 # -- in a pull -------------------------------------------------------------------------------------------------------
@@ -244,4 +388,42 @@ def test_a_pull_that_breaks_off_leaves_what_whoever_looks_next_folds(tmp_path: P
     assert ours.index.generation() == ours.store.generation()
     (beads,) = ours.index.database.query("SELECT COUNT(*) FROM beads")
     assert beads[0] == 65 * len(ours.store.logs())
+    ours.close()
+
+
+class Forgets(GitRemote):
+    """A remote that drops all its references once it was asked twice."""
+
+    asked = 0
+
+    def fetch(
+        self, choose: Choose, outside: Outside, bounds: Bounds = USUAL, known: str = ""
+    ) -> AbstractContextManager[Fetched]:
+        self.asked += 1
+        asked = self.asked
+        return super().fetch(lambda theirs: choose(theirs if asked < 3 else {}), outside, bounds, known)
+
+
+def test_a_peer_that_forgets_what_it_has_leaves_nothing_unfolded(tmp_path: Path) -> None:
+    ours = git_ledger(GENESIS, tmp_path / "ours")
+    Syncer(ours, store_of(ours), Forgets(str(peer(tmp_path, ours.commons)))).sync(push=False)
+    logs = ours.store.logs()
+    assert 0 < len(logs) < 20
+    assert ours.index.generation() == ours.store.generation()
+    ours.close()
+
+
+def test_words_that_were_taken_back_in_one_batch_are_not_let_in_by_the_next(tmp_path: Path) -> None:
+    ours = git_ledger(GENESIS, tmp_path / "ours")
+    other = second("alice")
+    words = body.build({"title": "a secret"}, b"0" * 16)
+    said_, taken_back = Chain(ALICE, ours.commons), Chain(other, ours.commons)
+    said_.open()
+    bead = said_.add("bead.create", {"type": "task", "fields": [], "prose": ["title"]}, body=words)
+    taken_back.open()
+    taken_back.add("erase", {"op": bead.id})
+    ours.ingest(Said(keys=keys_of(other), chains={taken_back.log: taken_back.raw}), more=True)
+    ours.ingest(Said(chains={said_.log: said_.raw}, prose={said_.log: [(1, words)]}), more=True)
+    assert ours.index.is_behind()
+    assert ours.store.body(said_.log, 1) is None
     ours.close()
