@@ -27,6 +27,7 @@ from beads.op import Op
 from beads.ops.link import NOTE_LENGTH
 from beads.reading import Reader
 from beads.record import BeadView, Record
+from beads.remembering import remember
 from beads.rules import LINE_LENGTH, Entity, one_line
 from beads.setting import setting
 from beads.tracker import Tracker
@@ -232,7 +233,7 @@ def _memories(tracker: Tracker, document: Document) -> int:
         said = line.record if line.kind is Kind.MEMORY and line.record else {}
         key, value = said.get("key"), said.get("value")
         if isinstance(key, str) and isinstance(value, str) and value and known.get(key) != value:
-            memory.remember(tracker, value, key if memory.is_key(key) else memory.slug(key))
+            remember(tracker, value, key if memory.is_key(key) else memory.slug(key))
             found += 1
     return found
 

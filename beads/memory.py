@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from beads import listing
-from beads.errors import BadWord, NotFound
-from beads.ledger import Draft
+from beads.errors import NotFound
 from beads.listing import Query
 from beads.reading import Reader
-from beads.tracker import Tracker
-from beads.vocabulary import CLOSED
 
 KEY_LENGTH, KEY_WORDS = 60, 8
 _ROWS = """SELECT b.entity, k.value, COALESCE(s.value, ''), b.updated FROM beads b
@@ -78,46 +75,6 @@ def find(reader: Reader, wanted: str, limit: int = 5) -> list[Memory]:
     return found
 
 
-def remember(tracker: Tracker, text: str, key: str | None = None, scope: str = "") -> str:
-    """Keep a text; return its key.
-
-    Raises:
-        BadWord: It says nothing, or the key cannot be one.
-    """
-    if not text.strip():
-        raise BadWord("there is nothing to remember", 'bd remember "text"')
-    name = key or slug(text)
-    if not is_key(name):
-        raise BadWord(f"{name!r} cannot be a key", f"Up to {KEY_LENGTH} letters, digits, - _ . : /")
-
-    def make() -> list[Draft]:
-        known = _of(tracker.read, name, scope)
-        if known:
-            return tracker.changes(tracker.read.view(known[-1]), {"description": text, "created_by": tracker.who})
-        pairs = {"created_by": tracker.who, "key": name, "status": CLOSED} | ({"scope": scope} if scope else {})
-        payload = {"type": "memory", "fields": sorted(pairs.items()), "prose": ["description", "title"]}
-        return [Draft("bead.create", payload, {"title": name, "description": text})]
-
-    tracker.write(make)
-    return name
-
-
-def forget(tracker: Tracker, key: str, scope: str | None = None) -> int:
-    """Take memories back, words and all; return how many.
-
-    Raises:
-        NotFound: There are none under the key.
-    """
-    known = _of(tracker.read, key, scope)
-    if not known:
-        raise NotFound(f"nothing is remembered under {key!r}", "bd memories lists the keys.")
-    for bead in known:
-        words = set(tracker.read.view(bead).written.items())
-        tracker.delete(bead, "forgotten")
-        for op in sorted({op for (kind, name), op in words if kind == "text" and name == "description"}):
-            tracker.erase(op)
-    return len(known)
-
-
-def _of(reader: Reader, key: str, scope: str | None) -> Sequence[str]:
+def under(reader: Reader, key: str, scope: str | None) -> Sequence[str]:
+    """Return the beads that are remembered under a key, in a scope or in any."""
     return [bead for bead, its_key, its_scope, _ in reader.rows(_ROWS) if its_key == key and scope in (None, its_scope)]

@@ -17,7 +17,6 @@ from beads.index import Index
 from beads.journal import Journal, start_of_system
 from beads.limits import Patience
 from beads.projection import BEADS, SEARCH
-from beads.terms import Terms
 from node.home import Home
 from stamps.errors import PassphraseNeeded
 from stamps.keylog import KeyLog
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from beads.ledger import Author, Ledger
     from beads.remote import Remote
     from beads.sync import Syncer
+    from beads.terms import Terms
     from town.drivers.sandbox import Sandbox
 
 PROJECTIONS = (BEADS, SEARCH, *TABLES)
@@ -97,7 +97,7 @@ def write_bundle(path: Path, store: "GitStore", since: Path | None) -> int:
     return write(path, store.repository.path, store.refs(), bundle(since) if since else None)
 
 
-def syncer(ledger: "Ledger", to: "Remote", terms: Terms | None = None) -> "Syncer":
+def syncer(ledger: "Ledger", to: "Remote", terms: "Terms | None" = None) -> "Syncer":
     """Pair a ledger that `open_ledger` made with a peer."""
     # Start-up time: see `remote`.
     from beads.sync import Syncer  # noqa: PLC0415

@@ -115,8 +115,11 @@ def _json(one: Memory) -> dict[str, Any]:
 @click.option("--scope", default="", help="Whom it concerns: an agent, a rig, a folder; without one all.")
 def remember(desk: Desk, text: tuple[str, ...], key: str | None, scope: str) -> None:
     """Keep a text for next time; the same key again replaces it."""
+    # Start-up time: `bd prime`, which every session begins with, writes nothing.
+    from beads import remembering  # noqa: PLC0415
+
     with desk.writing() as tracker:
-        name = memory.remember(tracker, " ".join(text), key, scope)
+        name = remembering.remember(tracker, " ".join(text), key, scope)
     desk.output.result({"key": name, "scope": scope}, f"✓ Remembered as {name}", [f"bd recall {name}"])
 
 
@@ -147,8 +150,11 @@ def recall(desk: Desk, words: tuple[str, ...]) -> None:
 @click.option("--scope", help="Only of this scope.")
 def forget(desk: Desk, key: str, scope: str | None) -> None:
     """Take a memory back: its words are erased on every clone."""
+    # Start-up time: `bd prime`, which every session begins with, writes nothing.
+    from beads import remembering  # noqa: PLC0415
+
     with desk.writing() as tracker:
-        gone = memory.forget(tracker, key, scope)
+        gone = remembering.forget(tracker, key, scope)
     desk.output.result({"key": key, "forgotten": gone}, f"✓ Forgot {key}")
 
 
