@@ -71,13 +71,14 @@ def frame(kind: str, size: int) -> bytes:
 
 def loose(obj: GitObject) -> bytes:
     """Return the bytes of a loose object file."""
-    framed = frame(obj.kind, len(obj.data)) + obj.data
-    # Trees are mostly hashes, which nothing makes smaller; the long ones are written anew each time.
-    return zlib.compress(framed, 0) if obj.kind == TREE else deflated(framed)
+    return deflated(obj.kind, frame(obj.kind, len(obj.data)) + obj.data)
 
 
-def deflated(data: bytes) -> bytes:
+def deflated(kind: str, data: bytes) -> bytes:
     """Compress data as git stores it."""
+    if kind == TREE:
+        # Trees are mostly hashes, which nothing makes smaller; the long ones are written anew each time.
+        return zlib.compress(data, 0)
     if len(data) > _FITS:
         return zlib.compress(data, 1)
     # Making room to look back 32 KiB takes several times as long as compressing what is shorter.

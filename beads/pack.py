@@ -237,7 +237,7 @@ def write(out: Callable[[bytes], object], objects: Collection[GitObject]) -> tup
     at, checksum = len(header), sha1(header, usedforsecurity=False)
     out(header)
     for obj in objects:
-        entry = _entry_header(_NUMBERS[obj.kind], len(obj.data)) + gitobject.deflated(obj.data)
+        entry = _entry_header(_NUMBERS[obj.kind], len(obj.data)) + gitobject.deflated(obj.kind, obj.data)
         places[bytes.fromhex(obj.id)] = Place(at, zlib.crc32(entry))
         at += len(entry)
         checksum.update(entry)
