@@ -15,14 +15,16 @@ from beads import body, clock, forks, genesis, ids, op
 from beads.clock import FOREVER_MS, Hlc
 from beads.errors import NotAllowed, StoreError
 from beads.forks import Settled
-from beads.index import Delta, Forked, Index
+from beads.index import Index
+from beads.indexer import Delta, Forked, Indexer
 from beads.ingest import Intake, Intaker, Source
 from beads.op import Op, Place
 from beads.rates import Rates
+from beads.replay import Replay
 from beads.report import Report
 from beads.rules import Rules
 from beads.store import Changes, Store
-from beads.verify import START, ParseSigned, Position, Verdict, Verifier
+from beads.verify import START, ParseSigned, Position, Verifier
 from beads.weigh import Scales
 from stamps import keylog
 from stamps.keylog import KeyLog
@@ -102,6 +104,7 @@ class Ledger:
         self._shunned = shunned
         self._key_logs: dict[str, KeyLog] = {}
         self.index = index(self)
+        self.indexer = Indexer(self.index)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -244,7 +247,7 @@ class Ledger:
             more=more,
         )
         try:
-            self.index.apply(delta)
+            self.indexer.apply(delta)
         except StoreError as error:
             hint = "Do not repeat it: the index catches up once the disk allows."
             # Not as a damaged index: whoever meets one does it all again.
@@ -295,7 +298,7 @@ class Ledger:
 
     def _fold_rest(self) -> None:
         if self.index.is_behind():
-            self.index.apply(Delta(self.store.generation()))
+            self.indexer.apply(Delta(self.store.generation()))
 
     def judge(self, source: Source) -> Report:
         """Say what `ingest` would take of it; nothing is written."""
@@ -311,7 +314,7 @@ class Ledger:
         return Intaker(source, _Known(self), verifier, rates).run()
 
     def _write_intake(self, intake: Intake, *, more: bool) -> None:
-        scales = self.index.scales() if intake.forks else None
+        scales = self.indexer.scales() if intake.forks else None
         settled = {log: self._settled(log, scales, theirs) for log, (_, theirs) in intake.forks.items() if scales}
         changes = Changes(
             key_logs={actor: keys.raw for actor, keys in intake.key_logs.items()},
@@ -336,14 +339,14 @@ class Ledger:
 
     def _settle_forks(self, *, anyway: bool = False) -> None:
         """Follow what has been decided since about logs that fork; or what a killed process did not come to."""
-        if not anyway and not self.index.unsettled():
+        if not anyway and not self.indexer.unsettled():
             return
-        scales = self.index.scales()
+        scales = self.indexer.scales()
         logs = {*self.store.forked(), *(log.id for log in self.index.logs().values() if log.parted_at is not None)}
         settled = {log: one for log in sorted(logs) if not self._is_standing(log, one := self._settled(log, scales))}
         if settled:
             self._commit(self._with_forks(Changes(), settled), settled)
-        self.index.mark_settled()
+        self.indexer.mark_settled()
 
     def _settled(self, log: str, scales: Scales, *more: Sequence[Op]) -> Settled:
         held: list[Sequence[Op]] = [*self.branches(log), *more]
@@ -435,7 +438,8 @@ class Ledger:
             self._fold_rest()
         else:
             self._key_logs.clear()
-            done = _Replay(self, generation).run()
+            verifier = Verifier(self.commons, self.genesis.private, self.rules, self.key_log, FOREVER_MS)
+            done = Replay(self.store, self.indexer, verifier).run(generation)
             self._settle_forks(anyway=True)
             self._drop_erased()
         self._settle_forks()
@@ -508,7 +512,7 @@ class _Known:
 
     def prefer(self, log: str) -> forks.Prefer:
         weighed = self._logs.get(log)
-        return self._index.scales().prefer(log, weighed.actor) if weighed is not None else forks.nobody
+        return self._ledger.indexer.scales().prefer(log, weighed.actor) if weighed is not None else forks.nobody
 
     def lacks_body(self, log: str, seq: int) -> Op | None:
         one = self._index.op_at(log, seq)
@@ -516,64 +520,6 @@ class _Known:
 
     def unwelcome(self, actor: str, log: str) -> frozenset[str]:
         return self._ledger.unwelcome(actor, log)
-
-
-class _Replay:
-    """Reads the store into the index, log by log, verifying again: the disk is not above suspicion."""
-
-    def __init__(self, ledger: Ledger, generation: str) -> None:
-        self._ledger = ledger
-        self._generation = generation
-        self._verifier = Verifier(ledger.commons, ledger.genesis.private, ledger.rules, ledger.key_log, FOREVER_MS)
-        self._report = Report()
-
-    def run(self) -> Report:
-        fresh = self._fresh()
-        if fresh is None:
-            # The store went back behind the index (a restored copy): only a new start is right.
-            self._ledger.index.clear()
-            fresh = self._fresh() or {}
-        ops = {
-            log: self._verified(log, lines, self._ledger.index.end(log) or START).ops for log, lines in fresh.items()
-        }
-        bodies, gone = self._bodies(ops)
-        delta = Delta(self._generation, ops, bodies=bodies, erased=frozenset(gone), new_keys=True)
-        self._ledger.index.apply(delta)
-        return self._report
-
-    def _fresh(self) -> dict[str, list[bytes]] | None:
-        """Return the lines of each log that the index lacks; None where the store lacks what the index has."""
-        heads = self._ledger.index.heads()
-        found: dict[str, list[bytes]] = {}
-        for log in self._ledger.store.logs():
-            head = heads.pop(log, None)
-            lines = self._ledger.store.lines(log, head.seq if head else 0)
-            if head is not None and (not lines or op.recall(lines.pop(0)).id != head.op):
-                return None
-            found[log] = lines
-        return None if heads else found
-
-    def _verified(self, log: str, lines: Sequence[bytes], at: Position) -> Verdict:
-        verdict = self._verifier.read(log, lines, at)
-        if verdict.stopped:
-            self._report.add("log", log, *verdict.stopped, len(verdict.ops))
-        return verdict
-
-    def _bodies(self, ops: Mapping[str, Sequence[Op]]) -> tuple[dict[str, bytes], list[str]]:
-        """Return the bodies that the index lacks, by operation, and the operations whose bodies have gone."""
-        found: dict[str, bytes] = {}
-        gone: list[str] = []
-        for log in ops:
-            new = {one.seq: one for one in ops[log]}
-            indexed = self._ledger.index.bodies_of(log)
-            held = self._ledger.store.body_seqs(log)
-            gone += [indexed[seq] for seq in indexed.keys() - set(held)]
-            for seq in (seq for seq in held if seq not in indexed):
-                one = new.get(seq) or self._ledger.index.op_at(log, seq)
-                raw = self._ledger.store.body(log, seq)
-                if one is not None and raw is not None and body.matches(raw, one.body):
-                    found[one.id] = raw
-        return found, gone
 
 
 def author_of(key_log: KeyLog, signer: Signer, by: str | None = None) -> Author:

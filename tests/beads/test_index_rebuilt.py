@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beads import index
+from beads import filling
 from beads import record as records
 from beads.ledger import Draft, Ledger
 from beads.reading import Reader
@@ -178,7 +178,7 @@ def test_step_by_step_is_at_once(genesis: bytes, seed: int, fork: bool) -> None:
     ledger, other = memory_ledger(genesis), memory_ledger(genesis)
     script = Script(rnd, ledger.commons, genesis == PRIVATE)
     script.run(rnd.randrange(4, 60))
-    with patch.object(index, "FOLDED_AT_ONCE", rnd.choice((1, 3, 5000))):
+    with patch.object(filling, "FOLDED_AT_ONCE", rnd.choice((1, 3, 5000))):
         grown(script, ledger, rnd, fork)
     other.ingest(said(ledger.store))
     assert dump(ledger) == dump(other)
