@@ -184,7 +184,9 @@ class Indexer:
 
     def _unsettle(self, delta: Delta) -> None:
         decisive = {"checkpoint", *weigh.CONTROL}
-        may_decide = delta.new_keys or any(one.t in decisive for ops in delta.ops.values() for one in ops)
+        says = any(one.t in decisive for ops in delta.ops.values() for one in ops)
+        # A delegate's log that forks speaks no longer for what it has said behind that.
+        may_decide = delta.new_keys or bool(delta.forks) or says
         if may_decide and self._database.query("SELECT 1 FROM logs WHERE parted_at IS NOT NULL LIMIT 1"):
             self.index.set_meta("unsettled", "")
 

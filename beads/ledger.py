@@ -31,7 +31,7 @@ from stamps.keylog import KeyLog
 from stamps.keys import Signer
 
 ROUNDS = 4
-"""How often one source is gone through: a log, then its branches one after the other."""
+"""How often a source is gone through: a log, then its branches one after the other; so are forks that hang together."""
 
 
 class Draft(NamedTuple):
@@ -341,10 +341,15 @@ class Ledger:
         """Follow what has been decided since about logs that fork; or what a killed process did not come to."""
         if not anyway and not self.indexer.unsettled():
             return
-        scales = self.indexer.scales()
-        logs = {*self.store.forked(), *(log.id for log in self.index.logs().values() if log.parted_at is not None)}
-        settled = {log: one for log in sorted(logs) if not self._is_standing(log, one := self._settled(log, scales))}
-        if settled:
+        for _ in range(ROUNDS):
+            scales = self.indexer.scales()
+            logs = {*self.store.forked(), *(log.id for log in self.index.logs().values() if log.parted_at is not None)}
+            settled = {
+                log: one for log in sorted(logs) if not self._is_standing(log, one := self._settled(log, scales))
+            }
+            if not settled:
+                break
+            # What is decided of one log may be what another was decided by.
             self._commit(self._with_forks(Changes(), settled), settled)
         self.indexer.mark_settled()
 

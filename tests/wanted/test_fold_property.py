@@ -34,6 +34,7 @@ from tests.world import (
     Said,
     actor,
     found,
+    keys_of,
     ledger_over,
     memory_ledger,
     said,
@@ -463,3 +464,25 @@ def test_an_index_fed_one_by_one_is_that_fed_at_once(steps: list[Step], draw: ra
     assert isinstance(slow.store, MemoryStore)
     slow.close()
     fast.close()
+
+
+def test_what_a_delegate_says_on_a_branch_of_its_own_log_counts_no_longer() -> None:
+    """A founder's backup was used beside the home, and one of them saw to its own branch."""
+    founder, raw = actor("carol"), found(actor("carol"))
+    one = Chain(founder, ids.commons_id(raw))
+    one.open()
+    base = one.add("bead.create", {"type": "task", "fields": [["n", 0]], "prose": []})
+    other = one.fork(2)
+    one.add("bead.create", {"type": "task", "fields": [["n", 1]], "prose": []})
+    head = other.add("bead.create", {"type": "task", "fields": [["n", 2]], "prose": []})
+    other.add("checkpoint", {"heads": [[head.log, head.seq, head.id]], "keys": []})
+    for first, then in ((one, other), (other, one)):
+        ledger = memory_ledger(raw)
+        ledger.ingest(Said(keys=keys_of(founder), chains={first.log: first.raw}))
+        ledger.ingest(Said(chains={then.log: then.raw}))
+        assert ledger.index.database.query("SELECT entity FROM beads") == [(base.id,)]
+        rebuilt = ledger_over(ledger.store)
+        rebuilt.refresh()
+        assert dump(rebuilt) == dump(ledger)
+        rebuilt.close()
+        ledger.close()
