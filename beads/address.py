@@ -54,7 +54,10 @@ def check_url(url: str, base: str = "/") -> str:
         RemoteError: It is a trick (`ext::`, a leading dash, credentials inside) or unknown.
     """
     hint = "Use http(s)://host/git/<commons>, ssh://host/path, or a path."
-    if not url or url.startswith("-") or _HELPER.match(url) or any(ord(c) < 33 or ord(c) == 127 for c in url):
+    if not url or url.startswith("-") or _HELPER.match(url) or any(ord(c) < 32 or ord(c) == 127 for c in url):
+        raise RemoteError(f"not an address: {url!r}", hint)
+    # Folders have names with blanks; nothing else that is spoken to has.
+    if " " in url and ("://" in url or url != url.strip()):
         raise RemoteError(f"not an address: {url!r}", hint)
     try:
         parts = urlsplit(url)

@@ -73,6 +73,15 @@ class Governance(msgspec.Struct, frozen=True, kw_only=True):
         """Say whether two actors are one, or belong to one owner by what both have declared."""
         return self.owner(one) == self.owner(other)
 
+    def is_out(self, actor: str) -> bool:
+        """Say whether an actor was banned, and not let in again since."""
+        return actor in self.banned and not self.let_in_again(actor)
+
+    def let_in_again(self, actor: str) -> list[str]:
+        """Return the charter operations that let an actor in after its last ban."""
+        since = max((ban.since for ban in self.banned.get(actor, ())), default=-1)
+        return [op for op, (let_in, place) in self.admits.items() if let_in == actor and place > since]
+
     @property
     def now(self) -> Charter:
         """The charter in force."""

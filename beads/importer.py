@@ -86,7 +86,10 @@ def bring_in(tracker: Tracker, raw: bytes, policy: Policy = Policy.NEWER, *, dry
     tracker.ledger.refresh()
     document = jsonl.read(raw)
     done = Imported(problems=list(document.problems))
-    counted = [_merged(document, bead_id, line) for bead_id, line in document.counted.items()]
+    counted = [
+        _merged(tracker.read, document, line, done) if bead_id in document.repeated else line
+        for bead_id, line in document.counted.items()
+    ]
     lines = [line._replace(record=records.whole(line.record)) for line in counted if _is_id(line, done)]
     if policy is Policy.FAIL:
         _refuse_conflicts(tracker, lines)
@@ -205,14 +208,34 @@ def _pasts(reader: Reader, line: Line) -> Iterator[_Past]:
             yield past
 
 
-def _merged(document: Document, bead_id: str, line: Line) -> Line:
-    """Return what a file says of a bead; where it says it twice (a merge left open), both sides merged."""
-    several = document.repeated.get(bead_id, ())
-    merged = line.record or {}
-    for other in several:
+def _merged(reader: Reader, document: Document, line: Line, done: Imported) -> Line:
+    """Return what a file says of a bead that it says twice (a merge left open): both sides, by what they grew from.
+
+    What both changed is reported; the file is all that has had the loser.
+    """
+    merged, base = line.record or {}, _grown_from(reader, document, line.id)
+    for other in document.repeated[line.id]:
         if other is not line and other.record is not None and other.side is not jsonl.Side.BASE:
-            merged = merge.apply(merged, merge.compare(None, merged, other.record))
+            found = merge.compare(base, merged, other.record)
+            merged = merge.apply(merged, found)
+            done.problems += [_decided(line, one) for one in found.conflicts]
     return line if merged == line.record else jsonl.line(merged, line.raw)._replace(number=line.number)
+
+
+def _grown_from(reader: Reader, document: Document, bead_id: str) -> Record | None:
+    """Return what both sides of a merge grew from: what git wrote between them, or what came in last."""
+    for line in document.lines:
+        if line.side is jsonl.Side.BASE and line.record is not None and line.id == bead_id:
+            return line.record
+    known = reader.rows("SELECT entity FROM beads WHERE alias = :name", {"name": bead_id})
+    return _Past.of(reader, known[0][0]).last if len(known) == 1 else None
+
+
+def _decided(line: Line, conflict: Conflict) -> Problem:
+    kept, lost = (str(value)[:60] for value in (conflict.kept, conflict.lost))
+    what = f"both sides changed {conflict.key} of {line.id}: {kept!r} stands, {lost!r} does not"
+    sentence = f"Line {line.number}: {what}."
+    return Problem(line.number, "both_sides", sentence, f"bd update {line.id} decides otherwise.")
 
 
 def _refuse_conflicts(tracker: Tracker, lines: Sequence[Line]) -> None:

@@ -573,9 +573,9 @@ _SORT_KEYS: Final = MappingProxyType({Order.BY_ID: _by_id, Order.BY_PRIORITY: _b
 def arrange(former: Sequence[Line], current: Iterable[Line], order: Order | None = None) -> list[bytes]:
     """Put the lines of today's beads where a file that has lines already wants them.
 
-    If no bead changed, came or went, the file comes back as it was, conflicts and repeated ids included. Otherwise
-    those are healed: markers, the base of a conflict and lines that do not count go. Memories, blank and unread
-    lines stay behind the line they followed, and what followed the last bead stays last.
+    If no bead changed, came or went, the file comes back as it was, repeated ids included, unless git left a conflict
+    in it. Otherwise both are healed: markers, the base of a conflict and lines that do not count go. Memories, blank
+    and unread lines stay behind the line they followed, and what followed the last bead stays last.
 
     Args:
         former: All lines of the file, or none.
@@ -585,7 +585,8 @@ def arrange(former: Sequence[Line], current: Iterable[Line], order: Order | None
     """
     wanted = {line.id: line for line in current}
     was = {id: _newest(several) for id, several in occurrences(former).items()}
-    if {id: one.raw for id, one in was.items()} == {id: one.raw for id, one in wanted.items()}:
+    conflict = any(line.kind is Kind.MARKER for line in former)
+    if not conflict and {id: one.raw for id, one in was.items()} == {id: one.raw for id, one in wanted.items()}:
         return [line.raw for line in former]
     order = order_of(former) if order is None else order
     ending = b"\r\n" if any(line.raw.endswith(b"\r\n") for line in former[:1]) else b"\n"

@@ -4,8 +4,10 @@ So they have authors, times and a history, they replicate, and they are found by
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
+from unicodedata import normalize
 
 from beads import listing
 from beads.errors import NotFound
@@ -36,9 +38,20 @@ class Memory(NamedTuple):
 
 
 def slug(text: str) -> str:
-    """Return the key that a text gets by itself: its first words."""
-    words = re.findall(r"[a-z0-9]+", text.lower())[:KEY_WORDS]
+    """Return the key that a text gets by itself: its first words, in whatever letters."""
+    words = re.findall(r"[^\W_]+", normalize("NFC", text).lower())[:KEY_WORDS]
     return "-".join(words)[:KEY_LENGTH].strip("-") or "note"
+
+
+def key_for(text: str, known: Mapping[str, str]) -> str:
+    """Return a key for a text that takes no other's place.
+
+    Args:
+        known: Key → what is remembered under it.
+    """
+    name = slug(text)
+    others = (f"{name[: KEY_LENGTH - 4]}-{n}" for n in range(2, 10_000))
+    return next(key for key in chain([name], others) if known.get(key, text) == text)
 
 
 def is_key(text: str) -> bool:

@@ -2,20 +2,20 @@
 
 from beads.errors import BadWord, NotFound
 from beads.ledger import Draft
-from beads.memory import KEY_LENGTH, is_key, slug, under
+from beads.memory import KEY_LENGTH, is_key, key_for, memories, under
 from beads.tracker import Tracker
 from beads.vocabulary import CLOSED
 
 
 def remember(tracker: Tracker, text: str, key: str | None = None, scope: str = "") -> str:
-    """Keep a text; return its key.
+    """Keep a text; return its key. Only under a key that was given does it take the place of another.
 
     Raises:
         BadWord: It says nothing, or the key cannot be one.
     """
     if not text.strip():
         raise BadWord("there is nothing to remember", 'bd remember "text"')
-    name = key or slug(text)
+    name = key or key_for(text, {one.key: one.text for one in memories(tracker.read) if one.scope == scope})
     if not is_key(name):
         raise BadWord(f"{name!r} cannot be a key", f"Up to {KEY_LENGTH} letters, digits, - _ . : /")
 

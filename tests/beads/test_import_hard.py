@@ -137,3 +137,49 @@ def test_a_line_that_no_bead_came_from_stays_in_the_file() -> None:
     assert said_now.startswith(raw.partition(b"\n")[0])
     assert b"changed" in said_now
     ledger.close()
+
+
+def conflict(ours: dict[str, Any], theirs: dict[str, Any], base: dict[str, Any] | None = None) -> bytes:
+    middle = b"||||||| 1234\n" + file(base) if base is not None else b""
+    return b"<<<<<<< HEAD\n" + file(ours) + middle + b"=======\n" + file(theirs) + b">>>>>>> other\n" + file(MORE)
+
+
+T2 = "2026-01-03T00:00:00Z"
+
+
+@pytest.mark.parametrize("with_base", [True, False])
+@pytest.mark.parametrize("turned", [True, False])
+def test_what_one_side_of_a_conflict_changed_stands_beside_what_the_other_did(with_base: bool, turned: bool) -> None:
+    ledger = memory_ledger(GENESIS)
+    bring(ledger, file(bead(), MORE))
+    closed = bead(T1, status="closed", closed_at=T1, close_reason="bob did it")
+    called = bead(T2, title="called otherwise")
+    ours, theirs = (closed, called) if turned else (called, closed)
+    raw = conflict(ours, theirs, bead() if with_base else None)
+    done = bring(ledger, raw)
+    (record,) = [one for one in map(jsonl.one, written(ledger).splitlines()) if one and one["id"] == "bd-1"]
+    assert (record["title"], record["status"], record["close_reason"]) == ("called otherwise", "closed", "bob did it")
+    assert not [one for one in done.problems if one.code == "both_sides"]
+    ledger.close()
+
+
+def test_what_both_sides_of_a_conflict_changed_is_told() -> None:
+    ledger = memory_ledger(GENESIS)
+    bring(ledger, file(bead(), MORE))
+    done = bring(ledger, conflict(bead(T2, title="mine"), bead(T1, title="yours")))
+    (told,) = [one for one in done.problems if one.code == "both_sides"]
+    assert "'mine' stands, 'yours' does not" in told.sentence
+    ledger.close()
+
+
+@pytest.mark.parametrize("newer", ["ours", "theirs"])
+def test_a_conflict_is_never_written_out_again(newer: str) -> None:
+    ledger = memory_ledger(GENESIS)
+    times = (T2, T1) if newer == "ours" else (T1, T2)
+    raw = conflict(bead(times[0], title="mine"), bead(times[1], title="yours"))
+    bring(ledger, raw)
+    again = exporter.export(tracker(ledger).read, raw)
+    assert b"<<<<<<<" not in again
+    assert again.count(b'"bd-1"') == 1
+    assert again.count(b'"bd-2"') == 1
+    ledger.close()

@@ -334,7 +334,7 @@ def current(raw: bytes) -> list[Line]:
 @pytest.mark.parametrize("order", [None, *Order])
 def test_a_file_whose_beads_did_not_change_comes_back_as_it_was(order: Order | None) -> None:
     raw = (
-        b"\xef\xbb\xbf\n" + beads("c", "a", "c") + b"torn\n<<<<<<< x\n" + beads("b") + b"=======\n>>>>>>> y\n"
+        b"\xef\xbb\xbf\n" + beads("c", "a", "c") + b"torn\n" + beads("b")
         + b'{"_type":"memory"}\r\n' + beads("d")[:-1]
     )  # fmt: skip
     assert b"".join(arrange(read(raw).lines, reversed(current(raw)), order)) == raw
