@@ -1,27 +1,46 @@
-"""Coming in: a commons whose admission is by invitation counts what one writes from the invitation on (protocol, 3)."""
+"""Coming in, and coming back: from when on what one writes counts (protocol, 3)."""
 
 from beads.errors import NotAllowed
 from beads.ledger import Author, Draft, Ledger
 
 
 def come_in(ledger: Ledger, author: Author) -> None:
-    """Take up an invitation, where one is needed.
+    """Take up an invitation, where one is needed: to a commons that is by invitation, or after a ban.
 
     Raises:
         NotAllowed: There is none: what one wrote would have no effect.
     """
     governance = ledger.index.context.governance
-    if governance.now.admission == "open" or author.actor in governance.now.delegates:
-        return
     log = ledger.index.log(author.log(ledger.commons))
-    if log is not None and log.counted_from is not None:
+    if log is not None and log.cut_at is not None and author.actor in governance.banned:
+        _come_back(ledger, author)
         return
+    free = governance.now.admission == "open" or author.actor in governance.now.delegates
+    if not free and (log is None or log.counted_from is None):
+        _come_in_first(ledger, author)
+
+
+def _come_in_first(ledger: Ledger, author: Author) -> None:
     admit = _admit_for(ledger, author.actor)
     if admit is None:
         raise NotAllowed(
             f"{ledger.genesis.name} is by invitation, and nobody has let you in yet",
             f"Ask a member to run: wl invite {author.actor}",
         )
+    _join(ledger, author, admit)
+
+
+def _come_back(ledger: Ledger, author: Author) -> None:
+    admits = ledger.index.context.governance.let_in_again(author.actor)
+    if not admits:
+        raise NotAllowed(
+            f"{ledger.genesis.name} has banned you: what you write there has no effect",
+            "wl charter show tells more; wl leave takes the stamps you have earned along.",
+        )
+    _join(ledger, author, admits[-1])
+
+
+def _join(ledger: Ledger, author: Author, admit: str) -> None:
     ledger.write(author, lambda _: [Draft("join", {"admit": admit})])
 
 

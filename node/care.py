@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from beads.errors import BeadsError
+from beads.errors import BeadsError, StoreError
 from beads.fold import FOLD_VERSION
+from beads.store import Store
 from node import agreement, condition, sheetfiles, staleness, wiring
 from node.agreement import Standing
 from node.condition import Remark
@@ -101,7 +102,7 @@ def _continuations(home: Home) -> Iterator[Finding]:
     for commons in home.commons():
         store = wiring.open_store(home, commons)
         try:
-            theirs = store.key_log(ours.scid) or b""
+            theirs = _held_of(store, ours.scid)
         finally:
             store.close()
         if not (ours.raw.startswith(theirs) or theirs.startswith(ours.raw)):
@@ -112,6 +113,14 @@ def _continuations(home: Home) -> Iterator[Finding]:
 
 
 # -- one commons ---------------------------------------------------------------------------------------------------
+
+
+def _held_of(store: Store, actor: str) -> bytes:
+    try:
+        return store.key_log(actor) or b""
+    except BeadsError:
+        # That is told where the commons itself is looked at.
+        return b""
 
 
 def _commons(home: Home, commons: str, way: Way) -> Iterator[Finding]:
@@ -128,6 +137,10 @@ def _commons(home: Home, commons: str, way: Way) -> Iterator[Finding]:
             yield from compared(home, commons, found)
         yield from _leftovers(home, commons)
         yield from _packing(home, commons)
+    except StoreError as error:
+        folder = home.commons_folder(commons)
+        advice = f"A peer has what was synced: move {folder} elsewhere, then wl join its address."
+        yield Finding(what, False, str(error), advice)
     except (BeadsError, OSError) as error:
         yield Finding(what, False, str(error), getattr(error, "hint", ""))
 

@@ -17,7 +17,6 @@ import msgspec
 from beads.errors import NotFound
 from beads.index import Index
 from node import present, sheetfiles, whom, wiring
-from node.commons import earned
 from node.home import Home
 from node.sheets.view import Named, SheetView, look
 from stamps import sheet, testimony
@@ -26,6 +25,7 @@ from stamps.reputation import OVERALL, Circle
 from stamps.sheet import EarnedStamp, Sheet
 from stamps.signals import Taken
 from stamps.testimony import Trust
+from wanted import earned
 
 ME = 1.0
 FULL = 100
@@ -131,7 +131,7 @@ class Around(NamedTuple):
         return self._sheet(actor, sheetfiles.of(self.home, actor, self.indexes))
 
     def _sheet(self, actor: str, kept: sheetfiles.Kept) -> Sheet:
-        here = [stamp for commons, index in self.indexes.items() for stamp in earned(index, commons, actor)]
+        here = [stamp for commons, index in self.indexes.items() for stamp in earned.by(index, commons, actor)]
         return sheet.fold(actor, [*here, *kept.stamps])
 
     def taken(self, actor: str) -> Taken:

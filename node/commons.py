@@ -1,7 +1,7 @@
 """A commons as its members work with it: every verb, once, for the command line, HTTP and pages alike. ⚡"""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -18,13 +18,15 @@ from node.admission import come_in
 from node.errors import Usage
 from node.exchange import PeerResult
 from node.home import Home
+from node.localtime import LocalZone
 from node.meeting import meet
 from node.peers import Peer
 from stamps.sheet import EarnedStamp
-from wanted import board, earning, policy, view
+from wanted import board, earned, meant, policy, view
 from wanted.board import Judgement
 from wanted.errors import NotYours
 from wanted.item import Evidence, Terms
+from wanted.meant import Asked
 from wanted.policy import DAY_MS
 from wanted.view import ItemView
 
@@ -120,11 +122,11 @@ class Commons:
         """Take a submission as what was asked for, and stamp it if there is a judgement."""
         before = self.item(item)
         if judgement is not None:
-            chosen = board.choose(before, submission, self.handles())
+            chosen = meant.submission(before, submission, meant.TO_JUDGE, self.asked())
             self._refuse_own(before.submissions[chosen].actor)
             judged = self._completed(before, chosen, judgement)
             board.check_judgement(before, chosen, judged, self.index.context.governance.dimensions)
-        after = self._on(before.id, lambda it: board.accept(it, self.log, submission, self.handles()))
+        after = self._on(before.id, lambda it: board.accept(it, self.log, submission, self.asked()))
         if judgement is not None:
             new = {a.submission for a in after.accepted} - {a.submission for a in before.accepted}
             return self.stamp(after.id, next(iter(new)), judgement)
@@ -134,7 +136,7 @@ class Commons:
         """Judge accepted work; without a submission named, the only accepted one."""
 
         def make(it: ItemView) -> list[Draft]:
-            chosen = _accepted(it, submission, self.handles())
+            chosen = meant.submission(it, submission, meant.TO_STAMP, self.asked())
             self._refuse_own(it.submissions[chosen].actor)
             judged, dimensions = self._completed(it, chosen, judgement), self.index.context.governance.dimensions
             return board.stamp(it, chosen, self.author.actor, self.author.signer, judged, dimensions)
@@ -161,7 +163,7 @@ class Commons:
         """Say that a stamp that I was given is wrong."""
 
         def make(it: ItemView) -> list[Draft]:
-            chosen = board.choose_stamp(it, stamp, lambda each: each.subject == self.author.actor, self.handles())
+            chosen = meant.stamp(it, stamp, lambda each: each.subject == self.author.actor, self.asked())
             return board.dispute(it, chosen, self.author.actor, reason)
 
         return self._on(item, make)
@@ -179,7 +181,7 @@ class Commons:
         return self._on(item, make)
 
     def _given(self, item: ItemView, stamp: str | None) -> str:
-        return board.choose_stamp(item, stamp, lambda each: each.author == self.author.actor, self.handles())
+        return meant.stamp(item, stamp, lambda each: each.author == self.author.actor, self.asked())
 
     def trust(self, actor: str, weight: int) -> str:
         """Say how much I trust somebody, in hundredths, -100 to 100; return the SCID."""
@@ -205,7 +207,7 @@ class Commons:
 
     def reject(self, item: str, submission: str | None, reason: str, *, final: bool) -> ItemView:
         """Refuse a submission."""
-        return self._on(item, lambda it: board.reject(it, self.log, submission, reason, self.handles(), final=final))
+        return self._on(item, lambda it: board.reject(it, self.log, submission, reason, self.asked(), final=final))
 
     def grant(self, item: str, actor: str) -> ItemView:
         """Give an item to an actor by hand, for the lease that the configuration says."""
@@ -256,12 +258,14 @@ class Commons:
     def settle(self) -> list[policy.Decision]:
         """Decide, as a home, what the policy says: grants, releases, expiries. Whose key is revoked decides nothing."""
         made: list[policy.Decision] = []
-        if self.home.is_revoked:
+        governance = self.index.context.governance
+        if self.home.is_revoked or governance.is_out(self.me):
             return made
 
         def make(ledger: Ledger) -> list[Draft]:
             items = [item for item in map(self._load, self._undecided()) if item is not None]
-            made.extend(policy.decide(items, self.log, wiring.now_ms(), self.home.config.policy, self._expired()))
+            rules, expired = self.home.config.policy, self._expired()
+            made.extend(policy.decide(items, self.log, wiring.now_ms(), rules, expired, governance.is_out))
             return [board.decided(decision) for decision in made]
 
         if self._undecided():
@@ -341,7 +345,7 @@ class Commons:
 
     def earned(self, actor: str) -> list[EarnedStamp]:
         """Return the stamps that an actor has earned here."""
-        return earned(self.index, self.id, actor)
+        return earned.by(self.index, self.id, actor)
 
     # -- peers -------------------------------------------------------------------------------------------------
 
@@ -365,6 +369,10 @@ class Commons:
         """Return what to call the actors that have given themselves a name."""
         return present.names_in(self.index)
 
+    def asked(self) -> Asked:
+        """Return who has to choose where several things can be meant: the owner, at this machine."""
+        return Asked(self.handles(), LocalZone())
+
     def find_actor(self, wanted: str) -> str:
         """Return the actor of this commons that is meant; see `node.whom`.
 
@@ -377,33 +385,3 @@ class Commons:
         except NotFound:
             whom.refuse_outsider(self.home, wanted)
             raise
-
-
-def earned(index: Index, commons: str, actor: str) -> list[EarnedStamp]:
-    """Return the stamps that an actor has earned in a commons, those that were taken back included."""
-    sql = """SELECT entity FROM stamps WHERE subject = :actor
-             UNION SELECT entity FROM submissions WHERE actor = :actor AND verdict = 'accepted' ORDER BY entity"""
-    found: list[EarnedStamp] = []
-    for (entity,) in index.database.query(sql, {"actor": actor}):
-        state = index.state("bead", entity)
-        item = view.read(state) if state else None
-        if item is not None:
-            found += [earning.earned(commons, item, stamp) for stamp in item.stamps if stamp.subject == actor]
-            found += [stamp for stamp in _taken_back(index, commons, item) if stamp.subject == actor]
-    return found
-
-
-def _taken_back(index: Index, commons: str, item: ItemView) -> list[EarnedStamp]:
-    given = [(one.author, index.op(one.stamp)) for one in item.withdrawn]
-    return [earning.taken_back(commons, author, op) for author, op in given if op is not None]
-
-
-def _accepted(item: ItemView, submission: str | None, names: Mapping[str, str]) -> str:
-    """Return the accepted submission meant: by the beginning of its id, or the only one."""
-    if not item.accepted:
-        raise NotFound("nothing was accepted yet", f"Accept it first: wl accept {ids.short(item.id)} --stamp …")
-    fits = [each.submission for each in item.accepted if each.submission.startswith(submission or "")]
-    if len(fits) != 1:
-        what = "several accepted submissions fit" if fits else "no such submission was accepted"
-        raise NotFound(what, board.name_one(item, fits or [each.submission for each in item.accepted], names))
-    return fits[0]

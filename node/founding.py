@@ -155,10 +155,10 @@ def _come_back(home: Home, commons: str, say: Callable[[str], None]) -> None:
 
 
 def _settle_down(home: Home, founding: Founding) -> str:
-    """Make room for a commons. The first one is what verbs mean; a later one is named with --commons."""
-    first = all(known.private for known in home.commons().values())
+    """Make room for a commons. Verbs mean it where they meant none before; else it is named with --commons."""
+    meant = home.meant()
     commons = wiring.found(home, founding.genesis, founding.cut)
-    if first:
+    if meant is None:
         home.set_default(commons)
     return commons
 

@@ -208,7 +208,7 @@ class Home:
             return public[0]
         if not public:
             raise NotFound("you follow no commons yet", "wl create NAME, or wl join URL")
-        raise Usage("you follow several commons", "Name one: --commons NAME (wl list shows them)")
+        raise Usage("you follow several commons", "Name one: --commons NAME; or for good: wl use NAME")
 
     def set_default(self, commons: str) -> None:
         """Make a commons the one that verbs mean."""

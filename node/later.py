@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 from node import wiring
-from node.commons import earned
 from node.home import Home
 from stamps.sheet import EarnedStamp
+from wanted import earned
 from wanted.verifying import VerifiedSheet
 
 WITHDRAWN, REPLACED, UNCOUNTED, DISPUTED, ANSWERED, UNKNOWN = (
@@ -74,7 +74,7 @@ def as_json(here: KnownHere) -> list[dict[str, Any]]:
 def _later(home: Home, commons: str, found: VerifiedSheet) -> Iterator[Later]:
     index = wiring.open_index(home, commons)
     try:
-        now = {stamp.op: stamp for stamp in earned(index, commons, found.holder)}
+        now = {stamp.op: stamp for stamp in earned.by(index, commons, found.holder)}
         given = {(stamp.issuer, stamp.submission) for stamp in now.values() if not stamp.withdrawn}
         for shown in found.stamps:
             if shown.commons == commons:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from beads.errors import NotFound
+from beads.errors import NotAllowed, NotFound
+from node import sheetfiles
 from node.commons import Commons
 from node.home import Home, short
 from wanted import portable
@@ -36,8 +37,19 @@ def held(commons: Commons) -> list[str]:
     return [row[0] for row in commons.index.database.query(sql, {"me": commons.me})]
 
 
+def give_up(commons: Commons) -> list[str]:
+    """Give up what I hold or want there; return it. Who was banned holds nothing that giving up would free."""
+    items = held(commons)
+    try:
+        for item in items:
+            commons.release(item)
+    except NotAllowed:
+        return []
+    return items
+
+
 def leave(home: Home, chosen: str) -> Left:
-    """Follow a commons no longer; what was earned there is written to a file, all else is put away.
+    """Follow a commons no longer; what was earned there is written to a file and kept, all else is put away.
 
     Raises:
         NotFound: It is a ledger of one's own, which is left by nobody else.
@@ -51,16 +63,16 @@ def leave(home: Home, chosen: str) -> Left:
     if proven is not None:
         sheet = folder / "sheet.json"
         sheet.write_bytes(proven)
+        # What it proves is shown on, like any sheet from elsewhere.
+        sheetfiles.keep(home, proven)
     return Left(folder, sheet)
 
 
 def _sheet(commons: Commons) -> bytes | None:
-    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     part = portable.gather(commons.ledger, commons.me)
-    try:
-        return portable.export([part], commons.author, created)
-    except WrongStatus:
+    if not part.credentials:
         return None
+    return portable.export([part], commons.author, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 # -- what a fork takes over ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from beads import ids
 from node.holdings import Kept
+from node.localtime import clock
 from stamps.keylog import ASSERTION, AUTHENTICATION, KeyLog
 from stamps.revocation import Revocation
 
@@ -56,7 +57,7 @@ def lines(keys: KeyLog, view: Viewpoint) -> list[str]:
     return [
         keys.scid,
         keys.did,
-        f"{entries(keys)}, the last of {keys.entries[-1].time:%Y-%m-%d %H:%M} UTC",
+        f"{entries(keys)}, the last of {clock(int(keys.entries[-1].time.timestamp() * 1000))}",
         *(["Closed for good."] if keys.deactivated else []),
         *(line for did in order for line in _key(keys, did, view)),
         *(f"  repair   log {one.log[:12]} goes on with {one.keep[:12]} at position {one.seq}" for one in keys.repairs),

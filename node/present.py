@@ -1,14 +1,16 @@
 """Items and actors as text and as JSON: one shape for every verb and the API."""
 
 from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from beads import ids
+from beads import ids, times
 from beads.index import Index
 from node import naming
+from node.localtime import clock
 from node.sheets import words
 from node.told import Given, Handed, Told
 from stamps.sheet import Sheet, checked
@@ -90,10 +92,10 @@ def _head(told: Told) -> Iterator[str]:
     item, names = told.item, told.names
     yield f"{ids.short(item.id)}  {told.title or NO_WORDS}"
     yield f"  status      {item.shown_status}"
-    yield f"  posted by   {name(item.poster, names)}, {day(item.created.ms)}"
+    yield f"  posted by   {name(item.poster, names)}, {clock(item.created.ms)}"
     if item.holder is not None:
         leaving = ", who gives it up" if item.giving_up else ""
-        yield f"  held by     {name(item.holder.actor, names)} until {day(item.holder.until)}{leaving}"
+        yield f"  held by     {name(item.holder.actor, names)} until {clock(item.holder.until)}{leaving}"
     elif item.provisional is not None:
         yield f"  claimed by  {name(item.provisional, names)} (unconfirmed until its home grants it)"
         yield from (f"  then        {name(actor, names)}" for actor in item.in_line[1:])
@@ -103,7 +105,7 @@ def _offer(told: Told) -> Iterator[str]:
     terms = told.item.terms
     yield f"  offer       {', '.join(asked(told.item))}"
     if terms.deadline is not None:
-        yield f"  until       {day(terms.deadline)}"
+        yield f"  until       {clock(terms.deadline)}"
     if terms.skills:
         yield f"  skills      {', '.join(terms.skills)}"
     if terms.dimensions:
@@ -129,7 +131,7 @@ def asked(item: ItemView) -> list[str]:
 def _handed_in(told: Told) -> Iterator[str]:
     for each in told.submissions:
         who = name(each.actor, told.names)
-        yield f"  submission  {ids.short(each.op)} by {who}, {day(each.time_ms)}: {said_of(each)}"
+        yield f"  submission  {ids.short(each.op)} by {who}, {clock(each.time_ms)}: {said_of(each)}"
         yield from _under("", each.summary)
         yield from (f"              {evidence_line(evidence)}" for evidence in each.evidence)
         if each.reason is not None:
@@ -146,7 +148,7 @@ def _judged(told: Told) -> Iterator[str]:
         stamp = each.stamp
         scores = ", ".join(f"{dimension} {score}/5" for dimension, score in stamp.dims)
         whose = f" for {name(stamp.subject, told.names)}" if len(told.item.accepted) > 1 else ""
-        yield f"  stamp       {scores}{whose} by {name(stamp.author, told.names)}, {day(stamp.hlc[0])}: {stamp.title}"
+        yield f"  stamp       {scores}{whose} by {name(stamp.author, told.names)}, {clock(stamp.hlc[0])}: {stamp.title}"
         yield f"              {', '.join((stamp.severity, f'{stamp.confidence} % sure', *stamp.skills))}"
         yield from _under("", each.message)
         yield from (f"    checked   {run.command}: {words.ran(run)}" for run in stamp.checks)
@@ -160,7 +162,7 @@ def _judged(told: Told) -> Iterator[str]:
 
 def _commented(told: Told) -> Iterator[str]:
     for each in told.comments:
-        yield f"  comment     by {name(each.actor, told.names)}, {day(each.time_ms)}"
+        yield f"  comment     by {name(each.actor, told.names)}, {clock(each.time_ms)}"
         yield from _under("", each.text or NO_WORDS)
 
 
@@ -237,8 +239,10 @@ def sheet_json(sheet: Sheet, commons: Mapping[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def sheet_lines(sheet: Sheet, who: str, commons: Mapping[str, str], names: Mapping[str, str]) -> list[str]:
-    """Return a character sheet as text."""
+def sheet_lines(
+    sheet: Sheet, who: str, commons: Mapping[str, str], names: Mapping[str, str], zone: tzinfo
+) -> list[str]:  # fmt: skip
+    """Return a character sheet as text, its times in a zone."""
     if not sheet.timeline:
         return [f"{who}: no stamps yet"]
     lines = [f"{who}: {sheet.stamps} stamp(s) from {sheet.issuers} issuer(s) over {sheet.items} item(s)"]
@@ -250,10 +254,5 @@ def sheet_lines(sheet: Sheet, who: str, commons: Mapping[str, str], names: Mappi
         lines.append(f"  earned in    {commons.get(origin, '')} {origin[:20]}…: {n}")
     for stamp in sheet.timeline:
         notes = (stamp.severity, f"by {name(stamp.issuer, names)}", checked(stamp), words.state(stamp))
-        lines.append(f"  {day(stamp.time_ms)}  {stamp.title} ({', '.join(filter(None, notes))})")
+        lines.append(f"  {times.local(stamp.time_ms, zone)}  {stamp.title} ({', '.join(filter(None, notes))})")
     return lines
-
-
-def day(ms: int) -> str:
-    """Show a date, UTC."""
-    return words.moment(ms).strftime("%Y-%m-%d")

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 from beads.errors import Ambiguous, NotFound
 from beads.ledger import Ledger
 from beads.op import Op
-from node import present
 from node.commons import Commons
 from node.home import Home, short
+from node.localtime import clock
 from node.recovery import Changed, Safe, change
 from stamps.keychange import Change
 
@@ -119,7 +119,7 @@ def lines(parting: Parting) -> Iterator[str]:
     yield f"Log {parting.log[:12]} in {short(parting.commons)} goes on in {len(parting.ways)} ways from {parting.at}:"
     for way in parting.ways:
         what = ", ".join(f"{n} {t}" for t, n in sorted(Counter(one.t for one in way.ops).items()))
-        yield f"  {way.start[:12]}  until {present.day(way.ops[-1].hlc.ms)}: {what}"
+        yield f"  {way.start[:12]}  until {clock(way.ops[-1].hlc.ms)}: {what}"
 
 
 def as_json(parting: Parting) -> dict[str, Any]:

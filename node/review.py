@@ -6,7 +6,7 @@ The commands are the poster's, the code is the submitter's, and both are strange
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from node.errors import Usage
 from node.evidence import Difference, Work
 from node.warygit import Place
 from stamps.stamp import CheckRun
-from wanted import board, view
+from wanted import meant
 from wanted.check import Check, problem, together
 from wanted.view import ItemView
 
@@ -102,11 +102,12 @@ def review(ours: Commons, item: ItemView, submission: str | None, wish: Wish, be
         began: Is told of each check before it runs.
 
     Raises:
+        WrongStatus: Nothing was handed in.
         NotFound: There is no such submission, or it names no commit.
         RemoteError: The commit cannot be had.
         SandboxError: There are checks, and nothing to shut them in.
     """
-    chosen = choose(item, submission, ours.handles())
+    chosen = meant.submission(item, submission, meant.TO_REVIEW, ours.asked())
     commit, repo = _commit_of(item, chosen, wish)
     checks = _checks(item, wish)
     if wish.into is not None and wish.into.exists():
@@ -129,26 +130,6 @@ def review(ours: Commons, item: ItemView, submission: str | None, wish: Wish, be
     if checks:
         checked.keep(ours.home, chosen, [each.run for each in outcomes], [each.output for each in outcomes])
     return Review(chosen, item.submissions[chosen].actor, repo, commit, home, difference, outcomes)
-
-
-def choose(item: ItemView, submission: str | None, names: Mapping[str, str]) -> str:
-    """Return the submission meant: the one named, or the only one that waits, or the only one there is.
-
-    Args:
-        names: What to call the actors, should one have to choose.
-
-    Raises:
-        NotFound: There is none, or several.
-    """
-    fits = [op for op in item.handed_in if op.startswith(submission or "")]
-    waiting = [op for op in fits if item.verdict(op) == view.WAITING]
-    if submission is None and len(waiting) == 1:
-        return waiting[0]
-    if len(fits) == 1:
-        return fits[0]
-    if not fits:
-        raise NotFound("nothing like that was handed in", f"See: wl show {item.id[:12]}")
-    raise NotFound("several submissions fit", board.name_one(item, fits, names))
 
 
 def _readable(ours: Commons) -> list[Path]:

@@ -1,6 +1,8 @@
-"""What every test shares: how long hypothesis looks, and that nobody's own git settings get in."""
+"""What every test shares: how long hypothesis looks, that nobody's own git settings get in, and a zone to be in."""
 
 import os
+import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,3 +23,17 @@ settings.load_profile("house")
 def _own_git(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the tester's own settings and hooks out of every git we run."""
     os.environ.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")
+
+
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
+"""Berlin's time as POSIX writes it: no table of zones is needed."""
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Be in Berlin."""
+    monkeypatch.setenv("TZ", BERLIN)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -4,31 +4,28 @@ They are the friendly half of the rules: what they refuse, the fold would ignore
 Give them to `Ledger.write` as `make`, so that what they saw still holds when it is written.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from beads import ids
-from beads.errors import NotFound
 from beads.ledger import Draft, Ledger
 from beads.op import Place
-from stamps import canon, credential, timestamp
+from stamps import canon, credential
 from stamps import stamp as stamp_rules
 from stamps.errors import StampsError
 from stamps.keys import Signer
 from stamps.stamp import CheckRun, Stamp
-from wanted import lifecycle, lookup
+from wanted import lifecycle, lookup, meant
 from wanted.errors import BadItem, NotYours, Taken, WrongStatus
 from wanted.item import Evidence, Terms
+from wanted.meant import ANYBODY, Asked
 from wanted.ops.post import terms_payload, terms_problem
 from wanted.ops.stamp import facts_at
 from wanted.policy import Decision
-from wanted.view import ItemView, Stamped
+from wanted.view import ItemView
 
-NAMELESS: Mapping[str, str] = MappingProxyType({})
-"""Where no actor has a name."""
 NO_SIGNATURE = "A" * 86
 """Stands for a credential's signature while a stamp's shape is checked."""
 
@@ -127,20 +124,21 @@ def submit(item: ItemView, actor: str, evidence: Sequence[Evidence], summary: st
     return [Draft("wanted.submit", payload, prose)]
 
 
-def accept(item: ItemView, log: str, submission: str | None, names: Mapping[str, str] = NAMELESS) -> list[Draft]:
+def accept(item: ItemView, log: str, submission: str | None, asked: Asked = ANYBODY) -> list[Draft]:
     """Take a submission as what was asked for; without one named, the only one that waits.
 
     Args:
-        names: What to call the actors, should one have to choose.
+        asked: Who has to choose, should several wait.
 
     Raises:
         NotYours: This log is not the item's home.
         WrongStatus: The item is over, or nothing waits.
+        NotFound: No submission that waits is called so, or several are.
         Taken: The submitter was never granted the item.
     """
     _check_home(item, log)
     _check_open("wanted.accept", item)
-    chosen = choose(item, submission, names)
+    chosen = meant.submission(item, submission, meant.TO_JUDGE, asked)
     actor = item.submissions[chosen].actor
     if actor not in item.granted and not item.terms.competition:
         hint = f"Grant it first: wl grant {ids.short(item.id)} {actor}"
@@ -170,20 +168,21 @@ def grant(item: ItemView, log: str, actor: str, until: int) -> list[Draft]:
 
 
 def reject(
-    item: ItemView, log: str, submission: str | None, reason: str, names: Mapping[str, str] = NAMELESS, *, final: bool
+    item: ItemView, log: str, submission: str | None, reason: str, asked: Asked = ANYBODY, *, final: bool
 ) -> list[Draft]:  # fmt: skip
     """Refuse a submission, with the reason in the body.
 
     Args:
-        names: What to call the actors, should one have to choose.
+        asked: Who has to choose, should several wait.
 
     Raises:
         NotYours: This log is not the item's home.
         WrongStatus: The item is over, or nothing waits.
+        NotFound: No submission that waits is called so, or several are.
     """
     _check_home(item, log)
     _check_open("wanted.reject", item)
-    chosen = choose(item, submission, names)
+    chosen = meant.submission(item, submission, meant.TO_JUDGE, asked)
     payload = _home(item) | {"submission": chosen, "actor": item.submissions[chosen].actor, "final": final}
     return [Draft("wanted.reject", payload, {"reason": reason} if reason else {})]
 
@@ -327,56 +326,6 @@ def _speak(item: ItemView) -> str:
 
 def _opinion(t: str, payload: dict[str, Any], prose: dict[str, str]) -> Draft:
     return Draft(t, payload | {"prose": sorted(prose)}, prose)
-
-
-def choose_stamp(
-    item: ItemView, wanted: str | None, mine: Callable[[Stamped], bool], names: Mapping[str, str] = NAMELESS
-) -> str:  # fmt: skip
-    """Return the stamp meant: by the start of its id, or the only one that fits.
-
-    Args:
-        names: What to call the actors, should one have to choose.
-
-    Raises:
-        NotFound: None or several fit.
-    """
-    fits = [each for each in item.stamps if (each.op.startswith(wanted) if wanted else mine(each))]
-    if len(fits) == 1:
-        return fits[0].op
-    if not fits:
-        others = ", but by others" if item.stamps and not wanted else ""
-        raise NotFound(f"there is no such stamp on this item{others}", f"See: wl show {ids.short(item.id)}")
-    listed = "; ".join(_made(each.op, each.author, each.hlc[0], names) for each in fits)
-    raise NotFound("several stamps fit", f"Name one with --stamp: {listed}")
-
-
-def choose(item: ItemView, submission: str | None, names: Mapping[str, str] = NAMELESS) -> str:
-    """Return the submission meant: by prefix, or the only one that waits.
-
-    Args:
-        names: What to call the actors, should one have to choose.
-
-    Raises:
-        WrongStatus: None or several wait.
-    """
-    unjudged = item.unjudged
-    waiting = [op for op in item.handed_in if op in unjudged and op.startswith(submission or "")]
-    if len(waiting) == 1:
-        return waiting[0]
-    if not waiting:
-        hint = f"The worker hands it in with: wl done {ids.short(item.id)}"
-        raise WrongStatus("no submission waits for you", hint)
-    raise WrongStatus("several submissions wait", name_one(item, waiting, names))
-
-
-def name_one(item: ItemView, submissions: Iterable[str], names: Mapping[str, str]) -> str:
-    """Ask for one of some submissions, by saying whose each is and of what day."""
-    fits = ((op, item.submissions[op]) for op in submissions)
-    return f"Name one with --submission: {'; '.join(_made(op, s.actor, s.hlc.ms, names) for op, s in fits)}"
-
-
-def _made(op: str, actor: str, ms: int, names: Mapping[str, str]) -> str:
-    return f"{ids.short(op)} by {names.get(actor) or ids.short(actor)}, {timestamp.from_ms(ms)[:10]}"
 
 
 def _check_home(item: ItemView, log: str) -> None:

@@ -42,18 +42,20 @@ class Decision(NamedTuple):
 
 
 def decide(
-    items: Iterable[ItemView], log: str, now_ms: int, policy: Policy, expired: Mapping[str, int]
-) -> list[Decision]:
+    items: Iterable[ItemView], log: str, now_ms: int, policy: Policy, expired: Mapping[str, int],
+    is_out: Callable[[str], bool] = lambda _: False,
+) -> list[Decision]:  # fmt: skip
     """Return what the home `log` should decide now, in an order that does not depend on that of `items`.
 
     Args:
         expired: Actor → leases of this home that ran out lately.
+        is_out: Says of an actor that what it does counts no longer: it was banned.
     """
     mine = sorted((item for item in items if item.home == log), key=lambda item: (item.created, item.id))
     held = _held(mine)
     decisions: list[Decision] = []
     for item in mine:
-        decision = _ending(item, now_ms) or _grant(item, now_ms, policy, held, expired)
+        decision = _ending(item, now_ms, is_out) or _grant(item, now_ms, policy, held, expired, is_out)
         if decision is not None:
             decisions.append(decision)
             if decision.t == "wanted.grant":
@@ -69,24 +71,29 @@ def _held(items: Iterable[ItemView]) -> dict[str, int]:
     return held
 
 
-def _ending(item: ItemView, now_ms: int) -> Decision | None:
+def _ending(item: ItemView, now_ms: int, is_out: Callable[[str], bool]) -> Decision | None:
     if item.holder is None:
         return None
     actor = item.holder.actor
     if item.giving_up:
         return Decision("wanted.revoke", item, actor, 0, "released")
+    if is_out(actor) and item.submission_of(actor) is None:
+        # Nothing more can come of it.
+        return Decision("wanted.revoke", item, actor, 0, "other")
     if item.holder.until < now_ms and item.submission_of(actor) is None:
         return Decision("wanted.revoke", item, actor, 0, "expired")
     return None
 
 
 def _grant(
-    item: ItemView, now_ms: int, policy: Policy, held: Mapping[str, int], expired: Mapping[str, int]
-) -> Decision | None:
+    item: ItemView, now_ms: int, policy: Policy, held: Mapping[str, int], expired: Mapping[str, int],
+    is_out: Callable[[str], bool],
+) -> Decision | None:  # fmt: skip
     if policy.grant != "auto" or item.status != lifecycle.OPEN or item.terms.competition:
         return None
     fits = _fitting(policy, held, expired)
-    actor = min(filter(fits, item.claimers), key=lambda each: rank(item.id, each), default=None)
+    claimers = [actor for actor in item.claimers if fits(actor) and not is_out(actor)]
+    actor = min(claimers, key=lambda each: rank(item.id, each), default=None)
     if actor is None:
         return None
     reason = "first" if len(item.claimers) == 1 else "first_by_hash"

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, tzinfo
 from typing import Any
 
 import msgspec
 
-from stamps import sheet, timestamp
+from beads import times
+from stamps import sheet
 from stamps.errors import quoted
 from stamps.foreign import Foreign
 from stamps.sheet import EarnedStamp
@@ -16,9 +18,13 @@ _LONG = 200
 NOT_WITHDRAWN = "Not withdrawn as far as this file shows."
 
 
-def lines(found: VerifiedSheet | Foreign) -> list[str]:
-    """Return what a file proves as text."""
-    return ["verified offline", *(_foreign(found) if isinstance(found, Foreign) else _sheet(found))]
+def lines(found: VerifiedSheet | Foreign, zone: tzinfo = UTC) -> list[str]:
+    """Return what a file proves as text.
+
+    Args:
+        zone: Where its reader is.
+    """
+    return ["verified offline", *(_foreign(found) if isinstance(found, Foreign) else _sheet(found, zone))]
 
 
 def as_json(found: VerifiedSheet | Foreign) -> dict[str, Any]:
@@ -29,7 +35,7 @@ def as_json(found: VerifiedSheet | Foreign) -> dict[str, Any]:
 # -- sheets --------------------------------------------------------------------------------------------------------
 
 
-def _sheet(found: VerifiedSheet) -> Iterator[str]:
+def _sheet(found: VerifiedSheet, zone: tzinfo) -> Iterator[str]:
     summary = sheet.fold(found.holder, found.stamps)
     yield f"{found.holder}: {summary.stamps} stamp(s) from {summary.issuers} issuer(s) over {summary.items} item(s)"
     for dimension, score in summary.dimensions.items():
@@ -42,7 +48,7 @@ def _sheet(found: VerifiedSheet) -> Iterator[str]:
         yield f"  issued by    {issuer}{_claims(found, issuer)}: {n}"
     for stamp in summary.timeline:
         notes = filter(None, (stamp.severity, f"by {_name(found, stamp)}", sheet.checked(stamp), _contested(stamp)))
-        yield f"  {timestamp.from_ms(stamp.time_ms)[:10]}  {stamp.title} ({', '.join(notes)})"
+        yield f"  {times.local(stamp.time_ms, zone)}  {stamp.title} ({', '.join(notes)})"
         if words := found.words.get(stamp.op):
             yield f"              {quoted(words, _LONG)}"
     if found.covered:

@@ -14,12 +14,12 @@ from beads.errors import BadWord, BeadsError, DamagedIndex, NotFound, StoreError
 from beads.index import Index
 from beads.listing import Row
 from beads.reading import PROVIDED, Reader
-from node import ledgers, wiring
+from node import ledgers, localtime, wiring
 from node.cli.common import Output, reader_may_leave, verb
 from node.errors import SomeFailed
 from node.home import Home, locate
 from node.ledgers import Place
-from node.localtime import LocalZone
+from node.localtime import clock
 from node.terminal import Shown, shown
 
 if TYPE_CHECKING:
@@ -227,25 +227,8 @@ def export_file(
 
 
 def moment(said: str | None, option: str, *, back: bool = False, whole_day: bool = False) -> int | None:
-    """Read an option that is a point of time; where it names no zone, local time is meant.
-
-    Args:
-        back: A bare span lies behind; else it lies ahead.
-        whole_day: A day means its end; else its beginning.
-
-    Raises:
-        BadWord: It is none.
-    """
-    if said is None:
-        return None
-    try:
-        return times.when(said, wiring.now_ms(), LocalZone(), back=back, whole_day=whole_day)
-    except ValueError:
-        spans = "6h ago, 2d (ago), yesterday" if back else "+6h, 2d, tomorrow"
-        raise BadWord(
-            f"invalid {option} format {said!r}",
-            f"2026-12-24, 2026-12-24T18:00 (local time, or with Z or +02:00), {spans}.",
-        ) from None
+    """Read an option that is a point of time, if it is given; see `node.localtime.moment`."""
+    return None if said is None else localtime.moment(said, option, wiring.now_ms(), back=back, whole_day=whole_day)
 
 
 def listed(text: Sequence[str]) -> tuple[str, ...]:
@@ -269,11 +252,6 @@ def warn_of_parent(desk: Desk, reader: Reader, parent: str) -> None:
     """Warn of a child under what is over."""
     if reader.view(reader.find(parent)).status == "closed":
         desk.output.warn(f"Warning: {parent} is closed; its new child is open.")
-
-
-def clock(ms: int) -> str:
-    """Show a point of time as people read it: local time, with how far that is from UTC."""
-    return times.local(ms, LocalZone())
 
 
 def dated(said: object) -> str:

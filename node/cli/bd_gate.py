@@ -14,8 +14,9 @@ from beads.reading import Reader
 from beads.workflow import Workflow
 from beads.workflow_gates import PULL, RUN, GateView, gates, held, look
 from node import wiring
-from node.cli.bd_common import Desk, bd_verb, clock, dated, listed, who
+from node.cli.bd_common import Desk, bd_verb, dated, listed, who
 from node.cli.common import Verbs
+from node.localtime import clock
 
 COMMAND_SECONDS = 600
 TIMED_OUT = 124

@@ -37,6 +37,8 @@ def dep_add(desk: Desk, bead: str, on: str | None, kind: str, on_option: str | N
         if added and vocabulary.kind(kind) == PARENT:
             warn_of_parent(desk, tracker.read, other)
         names = [tracker.read.name_of(tracker.end_of(one)) for one in (bead, other)]
+        if vocabulary.kind(kind) not in vocabulary.KINDS:
+            desk.output.trouble(f"{kind} is a type of your own: it keeps nothing waiting. (bd dep add --help)")
         data = {"issue_id": names[0], "depends_on_id": names[1], "type": kind, "added": added}
         text = f"✓ Added dependency: {names[0]} depends on {names[1]} ({kind})"
         desk.output.result(data, text if added else f"{names[0]} depends on {names[1]} ({kind}) already")

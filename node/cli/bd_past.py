@@ -8,8 +8,9 @@ from beads import listing, past, times
 from beads.errors import BadWord, NotFound
 from beads.past import Conflict, Event
 from beads.setting import setting
-from node.cli.bd_common import Desk, bd_verb, clock, dated, moment
+from node.cli.bd_common import Desk, bd_verb, dated, moment
 from node.cli.bd_show import page
+from node.localtime import clock
 from node.terminal import pad, shown
 
 

@@ -13,7 +13,6 @@ from node.cli.bd_common import (
     Desk,
     Failures,
     bd_verb,
-    clock,
     dated,
     marked,
     members,
@@ -21,6 +20,7 @@ from node.cli.bd_common import (
     said_in,
     waits,
 )
+from node.localtime import clock
 
 
 @bd_verb()

@@ -20,7 +20,6 @@ from node.cli.bd_common import (
     Desk,
     Failures,
     bd_verb,
-    clock,
     dated,
     labels_of,
     listed,
@@ -28,6 +27,7 @@ from node.cli.bd_common import (
     warn_of_parent,
 )
 from node.errors import Usage
+from node.localtime import clock
 
 _TEXT_OPTIONS = (
     click.option("--description", "-d", "--body", help="What it is about; - reads it from standard input."),

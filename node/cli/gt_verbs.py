@@ -1,7 +1,6 @@
 """The verbs of `gt`."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +108,7 @@ def up(output: Output, foreground: bool) -> None:
             pid = town.up_detached([*townhall.GT, "up", "--foreground"])
             output.result({"pid": pid}, f"The town is up, process {pid}.", ["gt status", "gt down"])
             return
-        courier = townhall.Courier(Home(locate()), lambda text: print(text, file=sys.stderr, flush=True))
+        courier = townhall.Courier(Home(locate()), output.warn)
         courier.start()
         try:
             town.up()
@@ -185,7 +184,7 @@ def prime(output: Output, agent: str | None) -> None:
         raise Usage("who is asking?", "Run it in a session, or name an agent: gt prime RIG/polecats/NAME")
     session = os.environ.get("GT_SESSION", "")
     with the_town() as town:
-        output.result(town.prime_json(chosen, session), town.prime_text(chosen, session))
+        output.result(town.prime_json(chosen, session), town.prime_text(chosen, session).splitlines())
 
 
 @verb()

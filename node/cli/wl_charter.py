@@ -7,7 +7,7 @@ import click
 
 from node import governing
 from node.cli.common import Output, Verbs, commons_option, offline_option, table, verb
-from node.cli.wl_work import in_step
+from node.cli.step import in_step
 from node.commons import Commons
 from node.errors import Usage
 from node.governing import Proposal, Standing

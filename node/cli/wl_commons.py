@@ -10,7 +10,7 @@ from node import founding, leaving
 from node.cli.common import Output, commons_option, offline_option, table, verb
 from node.cli.owner import ensure_identity
 from node.cli.progress import shown
-from node.cli.wl_work import in_step
+from node.cli.step import in_step
 from node.commons import Commons
 from node.errors import hint_of
 from node.home import Home, locate, short
@@ -42,8 +42,8 @@ def create(
 
 def _not_meant(home: Home, commons: str, name: str) -> list[str]:
     """Say that verbs still mean another commons, where they do."""
-    meant = home.choose(None)
-    if meant == commons:
+    meant = home.meant()
+    if meant in (None, commons):
         return []
     return [f"Verbs go on meaning {home.commons()[meant].name}: name this one with --commons, or run wl use {name!r}."]
 
@@ -173,9 +173,7 @@ def leave(output: Output, commons: str | None, offline: bool, yes: bool) -> None
     if not yes and sys.stdin.isatty():
         click.confirm(f"Leave {name}?", abort=True)
     with in_step(output, chosen, offline) as ours:
-        given_up = leaving.held(ours)
-        for item in given_up:
-            ours.release(item)
+        given_up = leaving.give_up(ours)
     left = leaving.leave(home, chosen)
     output.result(
         {"commons": chosen, "folder": str(left.folder), "sheet": str(left.sheet) if left.sheet else None,
@@ -185,6 +183,7 @@ def leave(output: Output, commons: str | None, offline: bool, yes: bool) -> None
             *([f"Given up: {', '.join(item[:12] for item in given_up)}"] if given_up else []),
             f"Everything is put away in {left.folder}; wl join brings it back.",
             *([f"Your stamps are in {left.sheet}: wl sheet verify checks it anywhere."] if left.sheet else []),
+            *(["wl sheet show goes on showing them, from that file."] if left.sheet else []),
         ],
         ["wl list"],
     )  # fmt: skip

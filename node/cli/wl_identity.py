@@ -11,7 +11,6 @@ import click
 from beads import ids
 from node import present, wiring
 from node.cli.common import Output, commons_option, verb
-from node.commons import earned
 from node.errors import Usage
 from node.home import Home, locate
 from node.keybox import RECOVERY
@@ -19,6 +18,7 @@ from node.sheets.words import plain
 from node.waiting import Rows, waiting
 from stamps.errors import PassphraseNeeded
 from stamps.keys import SigningKey
+from wanted import earned
 
 
 @verb()
@@ -81,7 +81,7 @@ def me(output: Output, commons: str | None) -> None:
     chosen = home.choose(commons)
     index = wiring.open_index(home, chosen)
     waits, names = waiting(index, keys.scid), present.names_in(index)
-    stamps = len(earned(index, chosen, keys.scid))
+    stamps = len(earned.by(index, chosen, keys.scid))
     revoked = home.is_revoked
     output.result(
         {"actor": keys.scid, "did": keys.did, "commons": chosen, "stamps": stamps, "revoked": revoked, **waits},

@@ -9,7 +9,7 @@ import click
 from beads.errors import NotFound
 from node import legacy, present, wiring
 from node.cli.common import Output, commons_option, offline_option, table, verb
-from node.cli.wl_work import in_step
+from node.cli.step import in_step
 from node.home import Home, locate
 from node.legacy import Shown
 from node.sheets.words import counted

@@ -8,7 +8,7 @@ import click
 from beads.errors import NotFound, RemoteError
 from node import accounts, present
 from node.cli.common import Output, Verbs, commons_option, offline_option, verb
-from node.cli.wl_work import in_step
+from node.cli.step import in_step
 from node.commons import Commons
 from node.errors import BAD_DATA, NotProven, Usage
 from node.home import Home, locate

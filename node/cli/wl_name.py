@@ -4,7 +4,7 @@ import click
 
 from node import present
 from node.cli.common import Output, commons_option, offline_option, verb
-from node.cli.wl_work import in_step
+from node.cli.step import in_step
 from node.home import Home, locate
 
 

@@ -13,6 +13,7 @@ from node.cli.common import Output, Verbs, commons_option, table, verb
 from node.commons import Commons
 from node.errors import Usage
 from node.home import Home, locate
+from node.localtime import clock
 from node.peers import UNKNOWN, Health, Peer, PeerBook
 
 
@@ -173,9 +174,11 @@ def _terms(peer: Peer) -> str:
 def _doing(peer: Peer, health: Health) -> str:
     if peer.blocked:
         return ""
+    answered = f"answered {clock(health.succeeded_ms)}" if health.succeeded_ms else ""
     if health.failures:
-        return f"failed {health.failures} times, again {_away(health.next_ms)}: {health.error}"
-    return "answered" if health.succeeded_ms else "not tried yet"
+        before = f" ({answered})" if answered else ""
+        return f"failed {health.failures} times{before}, again {_away(health.next_ms)}: {health.error}"
+    return answered or "not tried yet"
 
 
 def _quiet(home: Home, commons: str, days: int) -> str | None:

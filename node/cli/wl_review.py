@@ -13,7 +13,7 @@ from beads import ids
 from node import checked, present
 from node import review as reviews
 from node.cli.common import Output, commons_option, offline_option, verb
-from node.cli.wl_work import in_step
+from node.cli.step import in_step
 from node.commons import Commons
 from node.errors import REFUSED
 from node.evidence import Changed, Difference

@@ -9,7 +9,8 @@ from node.cli.common import Output, Verbs, verb
 from node.cli.wl_sheetfiles import export, forget, import_, kept, verify
 from node.errors import Usage
 from node.home import Home, locate
-from node.sheets import formats
+from node.localtime import LocalZone
+from node.sheets import formats, plain
 from node.sheets.formats import FORMATS
 from node.sheets.view import SheetView
 
@@ -32,15 +33,14 @@ def show(output: Output, actor: str, form: str | None, out: Path | None) -> None
         )
     with around(Home(locate())) as here:
         view = here.view(here.find(actor))
-    text = FORMATS[chosen].make(view)
     if out is not None:
-        raw = text.encode()
+        raw = FORMATS[chosen].make(view).encode()
         out.write_bytes(raw)
         output.result({"file": str(out), "format": chosen, "bytes": len(raw)}, f"Wrote {out}.")
     elif chosen == "text":
-        output.result({}, text.rstrip("\n").split("\n"), _following(view, view.actor == here.me))
+        output.result({}, plain.lines(view, LocalZone()), _following(view, view.actor == here.me))
     else:
-        click.echo(text, nl=False)
+        click.echo(FORMATS[chosen].make(view), nl=False)
 
 
 def _following(view: SheetView, mine: bool) -> list[str]:

@@ -12,6 +12,7 @@ from node.commons import Commons
 from node.errors import KNOWN
 from node.home import Home, locate
 from node.later import KnownHere
+from node.localtime import LocalZone
 from node.sheetfiles import Choice
 from stamps import foreign
 from stamps import sheet as sheets
@@ -74,7 +75,7 @@ def verify(output: Output, file: Path, logs: tuple[Path, ...], keys: tuple[str, 
     here = _known_here(output, found)
     output.result(
         telling.as_json(found) | _counted(found) | {"known_here": later.as_json(here)},
-        [*telling.lines(found), *later.lines(here)],
+        [*telling.lines(found, LocalZone()), *later.lines(here)],
     )
 
 

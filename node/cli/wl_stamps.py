@@ -4,7 +4,7 @@ import click
 
 from node import present
 from node.cli.common import Output, commons_option, offline_option, table, verb
-from node.cli.wl_work import in_step, tell
+from node.cli.step import in_step, tell
 
 _stamp = click.option("--stamp", "-s", metavar="ID", help="Which one, where there are several.")
 

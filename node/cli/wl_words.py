@@ -6,7 +6,7 @@ from beads.errors import Ambiguous, NotFound
 from beads.index import Index
 from node import wiring
 from node.cli.common import Output, commons_option, offline_option, verb
-from node.cli.wl_work import in_step
+from node.cli.step import in_step
 from node.home import Home, locate
 
 

@@ -1,148 +1,27 @@
-"""wl post, claim, release, done, accept, reject, stamp, close, withdraw, comment: working on the board."""
+"""wl claim, release, done, accept, reject, stamp, grant, close, withdraw, comment: working on the board."""
 
 import re
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import click
-import msgspec
 
 from node import present, told, wiring
-from node.cli.common import Output, commons_option, offline_option, reader_may_leave, verb
-from node.cli.owner import ensure_identity
+from node.cli.common import Output, commons_option, offline_option, verb
+from node.cli.step import in_step, tell
 from node.commons import Commons
 from node.errors import REFUSED, Usage
-from node.home import Home, locate
 from node.sheets.words import counted
 from stamps.stamp import MAX_SCORE
 from wanted.board import Judgement
-from wanted.check import MAX_TIMEOUT_S, TIMEOUT_S, Check
 from wanted.errors import Taken
-from wanted.item import Evidence, Terms
-from wanted.ops.post import EFFORTS
-from wanted.policy import DAY_MS
+from wanted.item import Evidence
 from wanted.view import ItemView, Stamped
 
 WAIT_SECONDS = 60
 SCORES = ("quality", "reliability", "creativity", "title")
 GIVEN = ("others", "skills", "message")
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-NEW = Terms(
-    project=None, effort="medium", priority=2, skills=(), dimensions=(), winners=1, competition=False, checks=(),
-    deadline=None,
-)  # fmt: skip
-"""An offer of which nothing is said."""
-
-
-@contextmanager
-def in_step(output: Output, commons: str | None, offline: bool) -> Iterator[Commons]:
-    """Open the commons, pull before and push after; a peer that is down is mentioned and waits for the next sync."""
-    home = Home(locate())
-    chosen = home.choose(commons)
-    ensure_identity(home, output)
-    with Commons(home, chosen) as ours:
-        if not offline:
-            for result in ours.sync(push=False):
-                if result.error:
-                    output.trouble(f"{result.error}; your work is kept and goes out at the next sync")
-        with reader_may_leave():
-            yield ours
-            # What was printed is on its way before the push: a reader that has gone shows here, not at the end.
-            sys.stdout.flush()
-        if not offline:
-            for result in ours.sync():
-                for name, reason in result.exchange.refused.items() if result.exchange else ():
-                    output.trouble(f"{result.peer.url} refused {name.rsplit('/', 1)[1][:12]}: {reason}")
-        wiring.tidy(ours.ledger)
-
-
-def tell(output: Output, ours: Commons, item: ItemView, first: str, *following: str) -> None:
-    """Print an item after a verb."""
-    whole = told.of(ours.index, item, ours.handles())
-    output.result({"item": present.item_json(whole)}, [first, *present.item_lines(whole)], following)
-
-
-def offering(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of an offer; what is not given is left as it is, or as a new offer has it."""
-    for option in reversed(
-        (
-            click.option("--description", "-d", help="What is to be done, and how one sees that it is."),
-            click.option("--project"),
-            click.option("--effort", type=click.Choice(EFFORTS), help="[new: medium]"),
-            click.option("--priority", type=click.IntRange(0, 4), help="0 critical, 4 backlog. [new: 2]"),
-            click.option("--skill", "skills", multiple=True, help="A skill that helps; repeat for more."),
-            click.option("--dimension", "dimensions", multiple=True, help="To be judged by; repeat for more."),
-            click.option("--winners", type=click.IntRange(1, 100), help="How many are accepted. [new: 1]"),
-            click.option("--competition/--no-competition", default=None, help="Anyone may be accepted, with no claim."),
-            click.option("--deadline", type=click.DateTime(["%Y-%m-%d"]), help="The last day, as 2026-12-24, UTC."),
-            click.option(
-                "--check", "commands", multiple=True, metavar="COMMAND", help="Must pass on the work; repeat for more."
-            ),
-            click.option("--repo", help="The git repository that the work belongs to."),
-            click.option(
-                "--check-timeout", type=click.IntRange(1, MAX_TIMEOUT_S), default=TIMEOUT_S, show_default=True,
-                help="Seconds that a check may take.",
-            ),
-        )
-    ):  # fmt: skip
-        function = option(function)
-    return function
-
-
-def terms_of(
-    before: Terms, *, skills: tuple[str, ...], dimensions: tuple[str, ...], deadline: datetime | None,
-    commands: tuple[str, ...], repo: str | None, check_timeout: int, **plain: object,
-) -> Terms:  # fmt: skip
-    """Put the options of an offer over the terms that there are."""
-    if repo is not None and not commands:
-        raise Usage("--repo says where checks run, and there are none", "Add --check COMMAND.")
-    given = {
-        **plain,
-        "skills": tuple(sorted(set(skills))) or None,
-        "dimensions": tuple(sorted(set(dimensions))) or None,
-        "checks": tuple(Check(command=each, repo=repo, timeout=check_timeout) for each in commands) or None,
-        "deadline": None if deadline is None else _end_of_day(deadline),
-    }
-    return msgspec.structs.replace(before, **{name: value for name, value in given.items() if value is not None})
-
-
-def _end_of_day(day: datetime) -> int:
-    return int(day.replace(tzinfo=UTC).timestamp() * 1000) + DAY_MS - 1
-
-
-@verb()
-@click.argument("title")
-@commons_option
-@offline_option
-@offering
-def post(
-    output: Output, title: str, commons: str | None, offline: bool, description: str | None, **options: Any
-) -> None:  # fmt: skip
-    """Offer work."""
-    terms = terms_of(NEW, **options)
-    with in_step(output, commons, offline) as ours:
-        item = ours.post(title, description or "", terms)
-        tell(output, ours, item, "Posted.", "wl serve   (so that others can join and claim it)")
-
-
-@verb()
-@click.argument("item")
-@click.option("--title")
-@commons_option
-@offline_option
-@offering
-def edit(
-    output: Output, item: str, title: str | None, commons: str | None, offline: bool, description: str | None,
-    **options: Any,
-) -> None:  # fmt: skip
-    """Change an offer of mine while nobody has been granted it; what is given takes the place of what was."""
-    with in_step(output, commons, offline) as ours:
-        terms = terms_of(ours.item(item).terms, **options)
-        tell(output, ours, ours.edit(item, terms, title, description), "Changed.")
 
 
 @verb()

@@ -1,5 +1,6 @@
 """A sheet as text for a terminal, and as JSON for programs."""
 
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from beads import ids
@@ -12,9 +13,13 @@ SHOWN: Final = 20
 """So many stamps are told under a number; the JSON has all."""
 
 
-def lines(view: SheetView) -> list[str]:
-    """Return a sheet as text: plain counts, then how the circle regards them."""
-    counts = present.sheet_lines(view.sheet, view.who, view.named.commons, view.named.actors)
+def lines(view: SheetView, zone: tzinfo = UTC) -> list[str]:
+    """Return a sheet as text: plain counts, then how the circle regards them.
+
+    Args:
+        zone: Where its reader is; what goes to others says UTC.
+    """
+    counts = present.sheet_lines(view.sheet, view.who, view.named.commons, view.named.actors, zone)
     return [*counts, *_regarded(view)]
 
 

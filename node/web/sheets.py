@@ -11,12 +11,12 @@ from starlette.responses import Response
 from beads.errors import NotFound
 from node import present, wiring
 from node.circle import Kept, taken_in
-from node.commons import earned
 from node.http.keeper import Keeper
 from node.sheets import drawn
 from node.sheets.formats import FORMATS, SVG
 from node.sheets.view import Named, SheetView, look
 from stamps import sheet
+from wanted import earned
 
 FRESH: Final = "public, max-age=300"
 """How long a copy is shown before somebody asks again; a README's picture need not be newer."""
@@ -63,7 +63,7 @@ class Sheets:
         named = Named(
             names, {each: home.commons()[each].name for each in shown}, present.name(home.key_log().scid, names)
         )
-        found = sheet.fold(actor, [stamp for each, index in shown.items() for stamp in earned(index, each, actor)])
+        found = sheet.fold(actor, [stamp for each, index in shown.items() for stamp in earned.by(index, each, actor)])
         return look(actor, found, self._circles.over(public), taken_in(public, actor), named, wiring.now_ms())
 
     async def file(self, request: Request) -> Response:

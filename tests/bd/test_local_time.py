@@ -1,8 +1,6 @@
 """People say and read local time; JSON and the ledger say UTC."""
 
 import json
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,18 +8,6 @@ import pytest
 
 from node.localtime import LocalZone
 from tests.bd.support import USAGE, Bd
-
-BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
-"""Berlin's time as POSIX writes it: no table of zones is needed."""
-
-
-@pytest.fixture
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", BERLIN)
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("berlin")

@@ -115,3 +115,62 @@ def test_what_a_sync_did_is_told_to_programs(ann: Person, tmp_path: Path) -> Non
     assert (told["accepted"], told["troubles"]) == (0, [])
     assert told["references"] == len(refs(ann.repository(), ann.commons()))
     assert json.loads(ann.ok("wl", "bundle", "read", str(tmp_path / "x"), "--json"))["accepted"] == 0
+
+
+def test_who_was_banned_is_told_so_leaves_in_peace_and_comes_back_when_let_in(ann: Person, tmp_path: Path) -> None:
+    relay = tmp_path / "relay.git"
+    git("init", "-q", "--bare", str(relay))
+    ann.ok("wl", "peer", "add", str(relay))
+    item = ann.ask("wl", "post", "Fix the door")["item"]["id"]
+    carol = Person(tmp_path / "carol")
+    carol.ok("wl", "join", str(relay), "--as", "carol")
+    carol.ok("wl", "claim", item[:12])
+    ann.ok("wl", "sync")
+    ann.ok("wl", "charter", "propose", "ban", "carol")
+    ann.ok("wl", "sync")
+    carol.ok("wl", "sync")
+    # What she held is open again, and her claim waits for nothing.
+    assert ann.ask("wl", "show", item[:12])["item"]["status"] == "open"
+    for verb in (("post", "Mine"), ("comment", item[:12], "still here"), ("name", "carla")):
+        fails(carol.run("wl", *verb), NOT_ALLOWED, "Test Commons has banned you")
+    ann.ok("wl", "charter", "propose", "admit", "carol")
+    ann.ok("wl", "sync")
+    carol.ok("wl", "sync")
+    carol.ok("wl", "post", "Back again")
+    assert "Back again" in carol.ok("wl", "browse")
+    ann.ok("wl", "charter", "propose", "ban", "carol")
+    ann.ok("wl", "sync")
+    carol.ok("wl", "sync")
+    assert "You have left Test Commons." in carol.ok("wl", "leave", "--yes")
+
+
+def test_leaving_needs_no_stamp_and_joining_no_commons_that_verbs_mean(ann: Person, tmp_path: Path) -> None:
+    places = {}
+    for name in ("one", "two", "three"):
+        founder = Person(tmp_path / name)
+        founder.ok("wl", "create", name, "--as", "x")
+        places[name] = tmp_path / f"{name}.bundle"
+        founder.ok("wl", "bundle", "write", str(places[name]))
+        ann.ok("wl", "join", str(places[name]))
+    ann.ok("wl", "use", "one")
+    left = ann.ask("wl", "leave", "--yes")
+    assert left["sheet"] is None
+    fails(ann.run("wl", "browse"), USAGE, "several commons")
+    ann.ok("wl", "join", str(places["one"]))
+    ann.ok("wl", "browse")
+
+
+def test_one_damaged_repository_does_not_hide_the_others(ann: Person) -> None:
+    damaged = ann.repository()
+    ann.ok("wl", "create", "Other")
+    git("--git-dir", str(damaged), "repack", "-adq")
+    (damaged / "wl-journal").unlink()
+    for pack in (damaged / "objects" / "pack").glob("*.pack"):
+        pack.chmod(0o600)
+        pack.write_bytes(b"")
+    found = {each["what"]: each for each in ann.ask("wl", "doctor")["findings"]}
+    about = [each for what, each in found.items() if what.startswith("commons ")]
+    assert sorted(each["ok"] for each in about) == [False, True]
+    (bad,) = [each for each in about if not each["ok"]]
+    assert "wl join" in bad["advice"]
+    assert str(damaged.parent) in bad["advice"]

@@ -47,7 +47,7 @@ def test_before_there_is_a_home_verbs_say_what_to_do(person: Callable[[str], Per
         (["wl", "join", "ext::sh -c id"], 6, "peer"),
         (["wl", "join", "http://127.0.0.1:9"], 6, "peer"),
         (["wl", "stamp", "{item}", "--offline"], 2, "usage"),
-        (["wl", "stamp", "{item}", "--quality", "4", "--offline"], 3, "not_found"),
+        (["wl", "stamp", "{item}", "--quality", "4", "--offline"], 4, "wrong_status"),
         (["wl", "accept", "{item}", "--offline"], 4, "wrong_status"),
         (["wl", "release", "{item}", "--offline"], 5, "not_yours"),
         (["wl", "done", "{item}", "--offline"], 2, "bad_item"),
@@ -352,7 +352,7 @@ def test_an_offer_is_changed_until_somebody_has_it(tmp_path: Path) -> None:
     assert (changed["title"], changed["description"]) == ("Oil the door", "It squeaks.")
     assert (changed["priority"], changed["effort"], changed["skills"]) == (0, "small", ["oil"])
     assert [check["command"] for check in changed["checks"]] == ["make test"]
-    assert changed["deadline"] == 1_798_156_799_999
+    assert changed["deadline"] == 1_798_156_799_000
     again = ann.ask("wl", "edit", item, "--skill", "wood", "-d", "")["item"]
     assert (again["skills"], again["description"], again["priority"]) == (["wood"], "", 0)
     assert ann.run("wl", "edit", item, "--title", "two\nlines").returncode == USAGE

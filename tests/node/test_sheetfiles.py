@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.node.support import Resident, git
+from tests.node.support import Person, Resident, git
 
 
 class Earned(NamedTuple):
@@ -98,6 +98,13 @@ def test_a_word_that_means_no_stamp_writes_no_file(earned: Earned, tmp_path: Pat
     everything = ("--except", "Shed")
     done = earned.bob.run("wl", "sheet", "export", str(tmp_path / "bob.json"), "--offline", *everything)
     assert (done.returncode, (tmp_path / "bob.json").exists()) == (3, False)
+
+
+def test_a_verified_sheet_is_told_in_the_readers_zone_and_is_utc_itself(earned: Earned, tmp_path: Path) -> None:
+    earned.export(tmp_path / "bob.json")
+    in_tokyo = Person(earned.carol.home, (("TZ", "JST-9"),))
+    assert in_tokyo.ok("wl", "sheet", "verify", str(tmp_path / "bob.json")).count("+09:00  ") == 2
+    assert "+09:00" not in (tmp_path / "bob.json").read_text()
 
 
 def test_messages_go_along_when_asked_for(earned: Earned, tmp_path: Path) -> None:
