@@ -12,6 +12,10 @@ from wanted import board
 Change = Mapping[str, Any]
 
 
+PASSED_OVER = "passed over"
+"""Another charter came into force first, and each says which one it follows."""
+
+
 class Proposal(NamedTuple):
     """A charter that somebody has proposed.
 
@@ -48,7 +52,7 @@ def standing(ledger: Ledger) -> Standing:
     found = []
     for op, prev, change, by, behind in state.get("proposals", ()):
         before = known.charters[places[prev]] if prev in places else known.now
-        said = "in force" if op in places else "open" if prev == known.now.id else "passed over"
+        said = "in force" if op in places else "open" if prev == known.now.id else PASSED_OVER
         agreed = tuple(actor for actor in behind if actor in before.delegates)
         found.append((places.get(op, len(places)), Proposal(op, change, by, agreed, before.threshold, said)))
     ordered = tuple(each for _, each in sorted(found, key=lambda pair: (pair[0], pair[1].id)))
@@ -85,14 +89,19 @@ def sign(commons: Commons, wanted: str | None) -> Proposal:
 
 
 def _open(ledger: Ledger, wanted: str | None) -> Proposal:
-    found = [each for each in standing(ledger).proposals if each.standing == "open"]
-    fits = [each for each in found if each.id.startswith(wanted or "")]
-    if not fits:
-        what = f"no open proposal {wanted}" if wanted else "nothing is proposed"
-        raise NotFound(what, "See: wl charter show")
-    if len(fits) > 1:
-        raise Ambiguous(wanted or "it", [each.id for each in fits])
-    return fits[0]
+    named = [each for each in standing(ledger).proposals if each.id.startswith(wanted or "")]
+    fits = [each for each in named if each.standing == "open"]
+    if len(fits) == 1:
+        return fits[0]
+    if fits and wanted:
+        raise Ambiguous(wanted, [each.id for each in fits])
+    if fits:
+        ids = ", ".join(each.id[:12] for each in fits)
+        raise NotFound(f"{len(fits)} proposals are open: {ids}", "Name one: wl charter show says what they are.")
+    if wanted and named:
+        hint = "Propose it anew: wl charter propose …" if named[0].standing == PASSED_OVER else "See: wl charter show"
+        raise NotFound(f"{wanted} is {named[0].standing}", hint)
+    raise NotFound(f"no open proposal {wanted}" if wanted else "nothing is proposed", "See: wl charter show")
 
 
 def _proposal(ledger: Ledger, op: str) -> Proposal:

@@ -15,6 +15,6 @@ def mcp(desk: Desk) -> None:
             raise
         raise Refused(
             "bd mcp needs the Model Context Protocol's SDK, which is not installed",
-            "pip install 'wasteland-node[mcp]'",
+            "In the folder of this program's source: pip install '.[mcp]'",
         ) from error
     server.main()

@@ -10,6 +10,7 @@ from beads.past import Conflict, Event
 from beads.setting import setting
 from node.cli.bd_common import Desk, bd_verb, dated, moment
 from node.cli.bd_show import page
+from node.errors import Usage
 from node.localtime import clock
 from node.terminal import pad, shown
 
@@ -91,6 +92,8 @@ def blame(desk: Desk, bead: str) -> None:
 @click.option("--take", metavar="OP", help="The change that lost was right: its value stands from now on.")
 def conflicts(desk: Desk, bead: str | None, member: str | None, keep: bool, take: str | None) -> None:
     """What lost against something written at the same time elsewhere; nothing of it is gone."""
+    if member is None and (keep or take):
+        raise Usage("--keep and --take settle one member", "Name it: --resolve MEMBER (bd conflicts lists them).")
     if member is not None:
         _resolve(desk, bead, member, take, keep=keep)
         return

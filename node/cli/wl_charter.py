@@ -36,7 +36,8 @@ def show(output: Output, commons: str | None) -> None:
 def sign(output: Output, proposal: str | None, commons: str | None, offline: bool) -> None:
     """Agree to a proposal: the one named, or the only open one."""
     with in_step(output, commons, offline) as ours:
-        _tell(output, ours, governing.sign(ours, proposal))
+        before = governing.standing(ours.ledger).proposals
+        _tell(output, ours, governing.sign(ours, proposal), before)
 
 
 @verb()
@@ -153,13 +154,19 @@ def invite(output: Output, actor: str, commons: str | None, offline: bool) -> No
 
 
 def _propose(output: Output, ours: Commons, change: Mapping[str, Any]) -> None:
-    _tell(output, ours, governing.propose(ours, change))
+    before = governing.standing(ours.ledger).proposals
+    _tell(output, ours, governing.propose(ours, change), before)
 
 
-def _tell(output: Output, ours: Commons, proposal: Proposal) -> None:
-    text = change_text(proposal.change, ours.handles())
+def _tell(output: Output, ours: Commons, proposal: Proposal, before: Sequence[Proposal]) -> None:
+    names = ours.handles()
+    text = change_text(proposal.change, names)
     if proposal.standing == "in force":
-        output.result(_proposal_json(proposal), [f"In force: {text}."], ["wl charter show"])
+        were_open = {each.id for each in before if each.standing == "open"}
+        after = governing.standing(ours.ledger).proposals
+        lost = [each for each in after if each.id in were_open and each.standing == governing.PASSED_OVER]
+        lines = [f"Passed over by it, propose it anew: {change_text(each.change, names)}." for each in lost]
+        output.result(_proposal_json(proposal), [f"In force: {text}.", *lines], ["wl charter show"])
         return
     missing = proposal.needed - len(proposal.behind)
     more = "another delegate signs" if missing == 1 else f"{missing} more delegates sign"

@@ -6,7 +6,7 @@ import click
 
 from beads.errors import NotAllowed
 from beads.genesis import Genesis
-from node import founding, leaving
+from node import founding, leaving, wiring
 from node.cli.common import Output, commons_option, offline_option, table, verb
 from node.cli.owner import ensure_identity
 from node.cli.progress import shown
@@ -109,6 +109,17 @@ def _introduce(output: Output, home: Home, commons: str, handle: str | None) -> 
             ours.sync()
 
 
+def _admission(home: Home, commons: str, founded: Genesis) -> str:
+    """Return how one comes in today; as it was founded, where the index is not at hand."""
+    index = wiring.index_as_is(home, commons)
+    if index is None:
+        return founded.admission
+    try:
+        return index.context.governance.now.admission
+    finally:
+        index.database.close()
+
+
 @verb(name="list")
 def list_(output: Output) -> None:
     """The commons followed here."""
@@ -119,7 +130,7 @@ def list_(output: Output) -> None:
             "*" if commons == meant else "",
             short(commons),
             founded.name,
-            "private" if founded.private else founded.admission,
+            "private" if founded.private else _admission(home, commons, founded),
             str(len(home.peers(commons))),
         )
         for commons, founded in home.commons().items()

@@ -174,3 +174,23 @@ def test_one_damaged_repository_does_not_hide_the_others(ann: Person) -> None:
     (bad,) = [each for each in about if not each["ok"]]
     assert "wl join" in bad["advice"]
     assert str(damaged.parent) in bad["advice"]
+
+
+def test_a_proposal_that_another_passed_over_is_named_and_so_are_several_open_ones(ann: Person, tmp_path: Path) -> None:
+    relay = tmp_path / "relay.git"
+    git("init", "-q", "--bare", str(relay))
+    ann.ok("wl", "peer", "add", str(relay))
+    ann.ok("wl", "sync")
+    bob = Person(tmp_path / "bob")
+    bob.ok("wl", "join", str(relay), "--as", "bob")
+    ann.ok("wl", "sync")
+    ann.ok("wl", "charter", "propose", "delegates", "--add", "bob", "--threshold", "2")
+    item = ann.ask("wl", "post", "Fix the door")["item"]["id"]
+    first = ann.ask("wl", "charter", "propose", "policy", "--admission", "invite")["id"]
+    second = ann.ask("wl", "charter", "propose", "hide", item[:12])["id"]
+    bob.ok("wl", "sync")
+    fails(bob.run("wl", "charter", "sign"), NOT_FOUND, "2 proposals are open")
+    said = bob.ok("wl", "charter", "sign", first[:12])
+    assert "Passed over by it, propose it anew" in said
+    fails(bob.run("wl", "charter", "sign", second[:12]), NOT_FOUND, "passed over")
+    assert "  invite  " in bob.ok("wl", "list")

@@ -337,5 +337,5 @@ def test_without_the_sdk_it_says_how_to_get_it(place: Place, tmp_path: Path) -> 
     done = Person(place.person.home, (("PYTHONPATH", str(hidden)),)).run("bd", "mcp", cwd=place.folder)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "pip install 'wasteland-node[mcp]'" in done.stderr
+    assert "pip install '.[mcp]'" in done.stderr
     assert "Traceback" not in done.stderr
