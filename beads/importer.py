@@ -86,8 +86,12 @@ def bring_in(tracker: Tracker, raw: bytes, policy: Policy = Policy.NEWER, *, dry
     tracker.ledger.refresh()
     document = jsonl.read(raw)
     done = Imported(problems=list(document.problems))
+    # What git wrote between the sides of a conflict, where it was told to.
+    between = {line.id: line.record for line in document.lines if line.side is jsonl.Side.BASE and line.record}
     counted = [
-        _merged(tracker.read, document, line, done) if bead_id in document.repeated else line
+        _merged(document, line, between.get(bead_id) or _came_last(tracker.read, bead_id), done)
+        if bead_id in document.repeated
+        else line
         for bead_id, line in document.counted.items()
     ]
     lines = [line._replace(record=records.whole(line.record)) for line in counted if _is_id(line, done)]
@@ -208,12 +212,12 @@ def _pasts(reader: Reader, line: Line) -> Iterator[_Past]:
             yield past
 
 
-def _merged(reader: Reader, document: Document, line: Line, done: Imported) -> Line:
+def _merged(document: Document, line: Line, base: Record | None, done: Imported) -> Line:
     """Return what a file says of a bead that it says twice (a merge left open): both sides, by what they grew from.
 
     What both changed is reported; the file is all that has had the loser.
     """
-    merged, base = line.record or {}, _grown_from(reader, document, line.id)
+    merged = line.record or {}
     for other in document.repeated[line.id]:
         if other is not line and other.record is not None and other.side is not jsonl.Side.BASE:
             found = merge.compare(base, merged, other.record)
@@ -222,11 +226,8 @@ def _merged(reader: Reader, document: Document, line: Line, done: Imported) -> L
     return line if merged == line.record else jsonl.line(merged, line.raw)._replace(number=line.number)
 
 
-def _grown_from(reader: Reader, document: Document, bead_id: str) -> Record | None:
-    """Return what both sides of a merge grew from: what git wrote between them, or what came in last."""
-    for line in document.lines:
-        if line.side is jsonl.Side.BASE and line.record is not None and line.id == bead_id:
-            return line.record
+def _came_last(reader: Reader, bead_id: str) -> Record | None:
+    """Return what came in last under an id; None where that is nothing, or of several beads."""
     known = reader.rows("SELECT entity FROM beads WHERE alias = :name", {"name": bead_id})
     return _Past.of(reader, known[0][0]).last if len(known) == 1 else None
 

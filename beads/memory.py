@@ -5,7 +5,7 @@ So they have authors, times and a history, they replicate, and they are found by
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, count
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -50,7 +50,7 @@ def key_for(text: str, known: Mapping[str, str]) -> str:
         known: Key → what is remembered under it.
     """
     name = slug(text)
-    others = (f"{name[: KEY_LENGTH - 4]}-{n}" for n in range(2, 10_000))
+    others = (f"{name[: KEY_LENGTH - len(str(n)) - 1]}-{n}" for n in count(2))
     return next(key for key in chain([name], others) if known.get(key, text) == text)
 
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -52,28 +53,24 @@ def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def checked_here(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The lines whose signatures this process has checked."""
-    seen: list[bytes] = []
-    real = op.parse_signed
-
-    def noting(raw: bytes, key: PublicKey) -> Line:
-        seen.append(raw)
-        return real(raw, key)
-
-    monkeypatch.setattr(op, "parse_signed", noting)
-    return seen
+    return noted(monkeypatch, op, "parse_signed")
 
 
 @pytest.fixture
 def judged_here(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The lines that this process has judged for want of better to do."""
-    seen: list[bytes] = []
-    real = precheck._is_signed
+    return noted(monkeypatch, precheck, "_is_signed")
 
-    def noting(line: bytes, key: PublicKey) -> bool:
+
+def noted(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[bytes]:
+    seen: list[bytes] = []
+    real = getattr(module, name)
+
+    def noting(line: bytes, key: PublicKey) -> object:
         seen.append(line)
         return real(line, key)
 
-    monkeypatch.setattr(precheck, "_is_signed", noting)
+    monkeypatch.setattr(module, name, noting)
     return seen
 
 
