@@ -79,17 +79,18 @@ class FileLedger:
 
     @contextmanager
     def _opened(self) -> Iterator[MemoryLedger]:
-        with self._path.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            raw = file.read()
+        # Written beside and renamed: a process killed here leaves the old file, never half of one.
+        with self._path.with_suffix(".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            raw = self._path.read_bytes() if self._path.exists() else b""
             plain = msgspec.json.decode(raw) if raw else {"beads": [], "comments": []}
             ledger = MemoryLedger(self._clock, [msgspec.convert(bead, WorkBead) for bead in plain["beads"]])
             yield ledger
             fresh = msgspec.json.encode({"beads": [_plain(bead) for bead in ledger.list()]})
             if raw != fresh:
-                file.truncate(0)
-                file.write(fresh)
+                new = self._path.with_suffix(".new")
+                new.write_bytes(fresh)
+                new.replace(self._path)
 
     def create(
         self,
@@ -160,7 +161,8 @@ class World:
         return self.ledger.get(bead.id).fields.get(name)
 
     def decisions(self) -> list[dict[str, Any]]:
-        lines = self.town.layout.decisions.read_text().splitlines()
+        file = self.town.layout.decisions
+        lines = file.read_text().splitlines() if file.exists() else []
         return [msgspec.json.decode(line) for line in lines]
 
     def transcripts(self) -> str:
