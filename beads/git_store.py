@@ -196,13 +196,14 @@ class GitStore:
             return segment.EMPTY, None
         commit = self.repository.commit(target)
         last = segment.last_seq(commit.message)
-        lines = tuple(recall(raw) for raw in self._segment(commit.tree, segment.number(last)))
         folders = self.repository.tree(commit.tree)
         files = self.repository.tree(folders.last.id)
-        head = Head(last, lines[-1].id)
+        lines = segment.split(self.repository.data(files.last.id))
+        head = Head(last, recall(lines[-1]).id)
         if len(lines) == limits.SEGMENT:
             return Tail(target, (), folders, files), head
-        return Tail(commit.parents[0] if commit.parents else None, lines, folders, files), head
+        base = commit.parents[0] if commit.parents else None
+        return Tail(base, segment.told(commit.message, lines), folders, files), head
 
     def _segment(self, tree: str, n: int) -> list[bytes]:
         folder, name = segment.path(n)

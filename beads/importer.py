@@ -20,6 +20,7 @@ from beads import record as records
 from beads.database import in_chunks
 from beads.errors import ConflictError
 from beads.fields import Value
+from beads.garbage import collection_paused
 from beads.jsonl import Document, Kind, Line, Problem
 from beads.ledger import Draft
 from beads.merge import Conflict, Difference, Policy, Side
@@ -84,7 +85,11 @@ def bring_in(tracker: Tracker, raw: bytes, policy: Policy = Policy.NEWER, *, dry
         ConflictError: The policy is `fail` and both sides changed something; nothing was written.
     """
     tracker.ledger.refresh()
-    document = jsonl.read(raw)
+    with collection_paused():
+        return _bring_in(tracker, jsonl.read(raw), policy, dry_run=dry_run)
+
+
+def _bring_in(tracker: Tracker, document: Document, policy: Policy, *, dry_run: bool) -> Imported:
     done = Imported(problems=list(document.problems))
     # What git wrote between the sides of a conflict, where it was told to.
     between = {line.id: line.record for line in document.lines if line.side is jsonl.Side.BASE and line.record}
@@ -94,7 +99,7 @@ def bring_in(tracker: Tracker, raw: bytes, policy: Policy = Policy.NEWER, *, dry
         else line
         for bead_id, line in document.counted.items()
     ]
-    lines = [line._replace(record=records.whole(line.record)) for line in counted if _is_id(line, done)]
+    lines = [_whole(line) for line in counted if _is_id(line, done)]
     if policy is Policy.FAIL:
         _refuse_conflicts(tracker, lines)
     origin = _origin_of(tracker, lines)
@@ -113,6 +118,12 @@ def _is_id(line: Line, done: Imported) -> bool:
     sentence = f"Line {line.number}: the id is not one line of up to {LINE_LENGTH} characters; the bead was left out."
     done.problems.append(Problem(line.number, "odd_id", sentence, "Give it another id."))
     return False
+
+
+def _whole(line: Line) -> Line:
+    # In UTF-8 a half of a surrogate pair can only be an escape.
+    may_hold_halves = b"\\ud" in line.raw or b"\\uD" in line.raw
+    return line._replace(record=records.whole(line.record)) if may_hold_halves else line
 
 
 class _Past:
@@ -169,7 +180,7 @@ def _origin_of(tracker: Tracker, lines: Sequence[Line]) -> _Origin:
     """
     ((latest,),) = tracker.read.rows("SELECT MAX(line_run) FROM beads WHERE line_run IS NOT NULL")
     last = int(latest or 0)
-    pasts = [(line, past) for line in lines for past in _pasts(tracker.read, line)]
+    pasts = list(_pasts(tracker.read, lines))
     unseen = [past.came[past.raws.index(line.raw) + 1][0] for line, past in pasts if line.raw in past.raws[:-1]]
     newest = min([last, *(run - 1 for run in unseen)])
     runs = {run for _, past in pasts for run, _ in past.came if run <= newest} | {newest}
@@ -204,12 +215,14 @@ def _differences(record: Record, base: Record | None) -> int:
     return back + sum(not merge.same(name, record.get(name), base.get(name)) for name in names)
 
 
-def _pasts(reader: Reader, line: Line) -> Iterator[_Past]:
-    name = (line.record or {}).get("id")
-    for (bead,) in reader.rows("SELECT entity FROM beads WHERE alias = :name", {"name": str(name)}):
-        past = _Past.of(reader, bead)
-        if past.came and past.raws[-1] != line.raw:
-            yield past
+def _pasts(reader: Reader, lines: Sequence[Line]) -> Iterator[tuple[Line, _Past]]:
+    """Yield the lines that say something else than what came in last, each with what came in before."""
+    by_id = {line.id: line for line in lines}
+    for listed, chosen in in_chunks(by_id):
+        for name, bead in reader.rows(f"SELECT alias, entity FROM beads WHERE alias IN ({listed})", chosen):
+            past = _Past.of(reader, bead)
+            if past.came and past.raws[-1] != by_id[name].raw:
+                yield by_id[name], past
 
 
 def _merged(document: Document, line: Line, base: Record | None, done: Imported) -> Line:

@@ -4,9 +4,7 @@ Every write happens under the store's lock, from a state that was brought up to 
 caller checks in `make` still holds when its operations are written.
 """
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,6 +13,7 @@ from beads import body, clock, forks, genesis, ids, op
 from beads.clock import FOREVER_MS, Hlc
 from beads.errors import NotAllowed, StoreError
 from beads.forks import Settled
+from beads.garbage import collection_paused
 from beads.index import Index
 from beads.indexer import Delta, Forked, Indexer
 from beads.ingest import Intake, Intaker, Source
@@ -143,7 +142,7 @@ class Ledger:
             NotAllowed: The author's log has forked, or the key may not write such operations.
             InvalidLine: A draft breaks its type.
         """
-        with self.store.lock():
+        with self.store.lock(), collection_paused():
             self._catch_up()
             drafts = list(make(self))
             return self._append(author, drafts) if drafts else []
@@ -157,16 +156,15 @@ class Ledger:
             payload = {"actor": author.actor, "key": author.signer.public.did}
             drafts.insert(0, Draft("open", payload))
         pen = _Pen(self, author, log, at)
-        with _collection_paused():
-            for draft in drafts:
-                pen.write(draft)
-            self._commit(
-                Changes(
-                    key_logs=self._newer(author.key_log),
-                    lines={log: pen.ops},
-                    bodies={log: pen.bodies} if pen.bodies else {},
-                )
+        for draft in drafts:
+            pen.write(draft)
+        self._commit(
+            Changes(
+                key_logs=self._newer(author.key_log),
+                lines={log: pen.ops},
+                bodies={log: pen.bodies} if pen.bodies else {},
             )
+        )
         return pen.ops[1:] if at.head is None else pen.ops
 
     def learn(self, keys: KeyLog) -> None:
@@ -281,7 +279,7 @@ class Ledger:
             parse_signed: Checks signatures; may have done so ahead.
             more: More comes at once: what it all makes is folded after the last, or by whoever looks before.
         """
-        with self.store.lock(), _collection_paused():
+        with self.store.lock(), collection_paused():
             if self.index.read_to() != self.store.generation():
                 self._catch_up()
             done = Report()
@@ -449,18 +447,6 @@ class Ledger:
             self._drop_erased()
         self._settle_forks()
         return done
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking a batch again and again: all of it lives until the batch is done."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 class _Pen:

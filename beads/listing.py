@@ -358,7 +358,7 @@ def search(reader: Reader, words: str, query: Query) -> list[Row]:
     if not terms:
         problem = "there is no word in it" if words.strip() else "search query is required"
         raise BadWord(problem, 'bd search "words"')
-    ranked = _ranked(reader, " ".join(f'"{term}"*' for term in terms))
+    ranked = _ranked(reader, [f'"{term}"' for term in terms])
     found: list[Row] = rows(reader, replace(query, ids=tuple(named))) if (named := _named(reader, words)) else []
     where, values = _conditions(reader, query)
     sql = f"{_SELECT} WHERE b.number IN ({{}}) AND {' AND '.join(where)}"
@@ -376,15 +376,29 @@ _POOL = 2000
 """Beads that are ranked; where words fit more of them, their titles decide."""
 
 
-def _ranked(reader: Reader, match: str) -> list[int]:
+def _ranked(reader: Reader, terms: Sequence[str]) -> list[int]:
     """Return the numbers of the beads that fit (`beads.projection.SEARCH`), the best first."""
-    some = [row[0] for row in reader.rows(_FITTING, {"match": match})]
+    whole, begun = " ".join(terms), " ".join(f"{term}*" for term in terms)
+    some = _fitting(reader, whole, begun)
     if 0 < len(some) <= _POOL:
-        return [row[0] for row in reader.rows(_BEST, {"match": match})]
-    titled = [row[0] for row in reader.rows(_FITTING, {"match": f"title : ({match})"})] if some else []
+        return [row[0] for row in reader.rows(_BEST, {"match": begun})]
+    titled = _fitting(reader, f"title : ({whole})", f"title : ({begun})") if some else []
     if 0 < len(titled) <= _POOL:
-        return [row[0] for row in reader.rows(_BEST, {"match": f"title : ({match})"})]
+        return [row[0] for row in reader.rows(_BEST, {"match": f"title : ({begun})"})]
     return titled or some
+
+
+def _fitting(reader: Reader, whole: str, begun: str) -> list[int]:
+    """Return beads with words that begin so, one more than are ranked at most.
+
+    Where the words themselves stand in that many, none that only begins so is looked for: before it finds the first,
+    SQLite goes through all.
+    """
+    for match in (whole, begun):
+        found = [row[0] for row in reader.rows(_FITTING, {"match": match})]
+        if len(found) > _POOL:
+            break
+    return found
 
 
 _BEST = "SELECT rowid FROM words WHERE words MATCH :match ORDER BY bm25(words, 5.0, 1.0)"

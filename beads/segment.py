@@ -25,6 +25,13 @@ FAN_OUT = 256
 _NAME = re.compile(r"[0-9]{6}\.jsonl")
 
 
+class Told(NamedTuple):
+    """A line in a segment, and how the commit's message tells of it."""
+
+    raw: bytes
+    entry: str
+
+
 class Tail(NamedTuple):
     """What appending needs to know of a log in git.
 
@@ -36,7 +43,7 @@ class Tail(NamedTuple):
     """
 
     base: str | None
-    lines: tuple[Line, ...]
+    lines: tuple[Told, ...]
     folders: Tree
     files: Tree
 
@@ -66,38 +73,34 @@ def append(tail: Tail, lines: Sequence[Line]) -> tuple[list[GitObject], str]:
         The new objects and the name of the commit that the log's reference shall point to.
     """
     objects: list[GitObject] = []
-    pending = [*tail.lines, *lines]
-    while len(pending) >= limits.SEGMENT:
-        tail = _close(tail, pending[: limits.SEGMENT], objects)
-        del pending[: limits.SEGMENT]
-    if not pending:
-        assert tail.base is not None
-        return objects, tail.base
-    _, head = _write(tail, pending, objects)
+    head = tail.base
+    rest = lines
+    while rest:
+        room = limits.SEGMENT - len(tail.lines)
+        tail, head = _write(tail, rest[:room], objects)
+        rest = rest[room:]
+        if len(tail.lines) == limits.SEGMENT:
+            tail = tail._replace(base=head, lines=())
+    assert head is not None
     return objects, head
 
 
-def _close(tail: Tail, lines: Sequence[Line], objects: list[GitObject]) -> Tail:
-    written, head = _write(tail, lines, objects)
-    return written._replace(base=head, lines=())
-
-
 def _write(tail: Tail, lines: Sequence[Line], objects: list[GitObject]) -> tuple[Tail, str]:
-    folder, name = path(number(lines[0].seq))
-    blob = gitobject.make(BLOB, b"".join(line.raw for line in lines))
+    """Write the open segment with lines that fit into it, one at least."""
+    told = (*tail.lines, *(Told(line.raw, _entry(line)) for line in lines))
+    last = lines[-1]
+    first = last.seq - len(told) + 1
+    folder, name = path(number(first))
+    blob = gitobject.make(BLOB, b"".join(line.raw for line in told))
     files = (tail.files if folder in tail.folders else Tree()).put(TreeEntry(name, FILE_MODE, blob.id))
     inner = files.made()
     folders = tail.folders.put(TreeEntry(folder, TREE_MODE, inner.id))
     root = folders.made()
-    commit = _commit(root.id, tail.base, lines)
+    parents = () if tail.base is None else (tail.base,)
+    message = _message(f"{last.log[:8]} {first}-{last.seq}", [line.entry for line in told])
+    commit = gitobject.commit(root.id, parents, author(last.log), last.hlc.ms // 1000, message)
     objects += (blob, inner, root, commit)
-    return Tail(tail.base, tuple(lines), folders, files), commit.id
-
-
-def _commit(tree: str, base: str | None, lines: Sequence[Line]) -> GitObject:
-    last = lines[-1]
-    parents = () if base is None else (base,)
-    return gitobject.commit(tree, parents, author(last.log), last.hlc.ms // 1000, message(lines))
+    return Tail(tail.base, told, folders, files), commit.id
 
 
 def author(log: str) -> str:
@@ -105,12 +108,16 @@ def author(log: str) -> str:
     return f"{log} <{log}@wl.invalid>"
 
 
-def message(lines: Sequence[Line]) -> str:
+def _message(what: str, entries: Sequence[str]) -> str:
     """Describe a segment's operations, from their headers alone."""
-    counts = Counter(line.t for line in lines)
+    counts = Counter(entry.split(" ", 2)[1] for entry in entries)
     kinds = ", ".join(f"{n} {t}" for t, n in sorted(counts.items()))
-    subject = f"{lines[0].log[:8]} {lines[0].seq}-{lines[-1].seq}: {kinds}"
-    return "\n".join([subject, "", *map(_entry, lines), ""])
+    return "\n".join([f"{what}: {kinds}", "", *entries, ""])
+
+
+def told(commit_message: str, lines: Sequence[bytes]) -> tuple[Told, ...]:
+    """Put the lines of a segment beside what the message of its commit, made by this module, tells of them."""
+    return tuple(map(Told, lines, commit_message.split("\n")[2:]))
 
 
 def _entry(line: Line) -> str:
