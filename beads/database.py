@@ -20,6 +20,9 @@ PAGE = 4096
 """Bytes of a page of the file."""
 CACHE = 65_536
 """KiB of pages in memory at most: a long first sync fills several trees of the file in no order."""
+LOGGED = 8192
+"""Pages in the write-ahead log before it is put into the file. A pull of some hundred operations touches as many pages
+in no order; every few of them SQLite's own 1 000 would be reached, and a pull would wait for all to be moved."""
 Row = tuple[Any, ...]
 Parameters = Mapping[str, Any]
 
@@ -70,7 +73,8 @@ class Sqlite:
         with _alone(path):
             self.query("PRAGMA journal_mode=WAL")
         # The index can be rebuilt from git, so losing its last moments to a power cut is fine: NORMAL, not FULL.
-        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", f"cache_size=-{CACHE}"):
+        sizes = (f"cache_size=-{CACHE}", f"wal_autocheckpoint={LOGGED}")
+        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", *sizes):
             self.query(f"PRAGMA {pragma}")
 
     def query(self, sql: str, parameters: Parameters | None = None) -> list[Row]:

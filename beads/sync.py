@@ -165,6 +165,9 @@ class Syncer:
                 learned.extend(came)
                 batches.taken += len(batch.chosen)
                 self._tell(batches, learned)
+                if steady and len(batch.chosen) == batches.of:
+                    # All came at once, a moment ago; only a long pull looks again for what has moved meanwhile.
+                    return learned
                 if take and self._terms.room is not None and learned.accepted >= self._terms.room:
                     exchange.passed |= exchange.seen.keys() - {name for name, _ in batches.asked}
                     return learned
