@@ -41,6 +41,8 @@ class GitStore:
         self._genesis = (path / "wl-genesis.json").read_bytes()
         self._commons = ids.commons_id(self._genesis)
         self.prefix = f"refs/wl/{self._commons}/"
+        # The commit of the bodies that were written last, and its folders: of a long log they are thousands.
+        self._last_bodies: tuple[str | None, Tree] = (None, Tree())
 
     @classmethod
     def create(cls, path: Path, genesis: bytes, cut: bytes | None = None) -> "GitStore":
@@ -134,15 +136,15 @@ class GitStore:
 
     def body(self, log: str, seq: int) -> bytes | None:
         """Return a body, or None where it is missing or erased."""
-        return _HeldBodies(self.repository, self.repository.ref(self.body_ref(log))).get(seq)
+        return self._held(self.repository.ref(self.body_ref(log))).get(seq)
 
     def body_seqs(self, log: str) -> list[int]:
         """Return the positions whose bodies are held, in order."""
-        return _HeldBodies(self.repository, self.repository.ref(self.body_ref(log))).positions()
+        return self._held(self.repository.ref(self.body_ref(log))).positions()
 
     def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies of a log with their positions, in order."""
-        held = _HeldBodies(self.repository, self.repository.ref(self.body_ref(log)))
+        held = self._held(self.repository.ref(self.body_ref(log)))
         for seq in held.positions():
             raw = held.get(seq)
             if raw is not None:
@@ -151,7 +153,7 @@ class GitStore:
     def lost_bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies that forks took off a log, with the positions they had; several may have had the same."""
         for target in self.repository.refs(f"{LOST}{log[:2]}/{log}/").values():
-            held = _HeldBodies(self.repository, target)
+            held = self._held(target)
             yield from ((seq, raw) for seq in held.positions() if (raw := held.get(seq)) is not None)
 
     def write(self, changes: Changes) -> None:
@@ -190,6 +192,12 @@ class GitStore:
             for blob in self.repository.tree(folder.id).values():
                 found += segment.split(self.repository.data(blob.id))
         return found
+
+    def _held(self, target: str | None) -> "_HeldBodies":
+        known, folders = self._last_bodies
+        if target is None or target != known:
+            folders = self.repository.tree(self.repository.commit(target).tree) if target else Tree()
+        return _HeldBodies(self.repository, folders)
 
     def _tail(self, target: str | None) -> tuple[Tail, Head | None]:
         if target is None:
@@ -278,7 +286,7 @@ class _Batch:
     def _bodies(self, log: str) -> None:
         ref = self._store.body_ref(log)
         old = self._repository.ref(ref)
-        held = _HeldBodies(self._repository, old)
+        held = self._store._held(old)
         fork = self._changes.rewinds.get(log)
         beyond = [seq for seq in held.positions() if seq >= fork] if fork is not None else []
         for seq in (*beyond, *self._changes.erased.get(log, ())):
@@ -286,6 +294,7 @@ class _Batch:
         made, new = held.put(log, self._changes.bodies.get(log, {}))
         self.objects += made
         self._move(ref, new)
+        self._store._last_bodies = (new, held.folders)
         self._lost(log, old if beyond else None)
 
     def _lost(self, log: str, commit: str | None) -> None:
@@ -300,14 +309,14 @@ class _Batch:
 class _HeldBodies:
     """The bodies of one log as they lie in git."""
 
-    def __init__(self, repository: Repository, target: str | None) -> None:
+    def __init__(self, repository: Repository, folders: Tree) -> None:
         self._repository = repository
-        self._folders = repository.tree(repository.commit(target).tree) if target else Tree()
+        self.folders = folders
         self._files: dict[str, Tree] = {}
 
     def positions(self) -> list[int]:
         """Return the positions whose bodies are held, in order."""
-        return sorted(int(name.split(".")[0]) for folder in self._folders for name in self._open(folder))
+        return sorted(int(name.split(".")[0]) for folder in self.folders for name in self._open(folder))
 
     def get(self, seq: int) -> bytes | None:
         """Return a body, or None."""
@@ -329,14 +338,14 @@ class _HeldBodies:
             objects.append(blob)
             self._files[folder] = self._open(folder).put(TreeEntry(name, FILE_MODE, blob.id))
         objects += self._rebuild()
-        if not self._folders:
+        if not self.folders:
             return objects, None
-        made, new = segment.bodies(log, self._folders)
+        made, new = segment.bodies(log, self.folders)
         return objects + made, new
 
     def _open(self, folder: str) -> Tree:
         if folder not in self._files:
-            entry = self._folders.get(folder)
+            entry = self.folders.get(folder)
             self._files[folder] = self._repository.tree(entry.id) if entry else Tree()
         return self._files[folder]
 
@@ -346,9 +355,9 @@ class _HeldBodies:
             if files:
                 inner = files.made()
                 made.append(inner)
-                self._folders = self._folders.put(TreeEntry(folder, TREE_MODE, inner.id))
+                self.folders = self.folders.put(TreeEntry(folder, TREE_MODE, inner.id))
             else:
-                self._folders = self._folders.without(folder)
+                self.folders = self.folders.without(folder)
         return made
 
 
