@@ -11,6 +11,7 @@ from beads.linking import Linking
 from beads.record import BeadView
 from beads.setting import setting_fields
 from beads.vocabulary import CLOSED, CONDITIONAL, DEFERRED, IN_PROGRESS, OPEN, PARENT, TOMBSTONE
+from beads.wording import counted
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Ending(Linking, Holding):
         if view.type == "epic":
             left = [name for child, name in self.read.rows(_OPEN_CHILDREN, {"bead": view.id}) if child not in closing]
             if left:
-                return f"{len(left)} open child issue(s): {', '.join(left[:5])}"
+                return f"{counted(len(left), 'open child issue')}: {', '.join(left[:5])}"
         if view.type == "gate" and view.text("await_type") not in ("", "human"):
             return "its gate has not opened (bd gate check)"
         return None

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from beads import jsonl, memory
+from beads import jsonl, memory, settings
 from beads import record as records
 from beads.jsonl import Kind, Line, Order
 from beads.reading import Reader
 from beads.rules import one_line
 from beads.vocabulary import OWN_TYPES, TOMBSTONE
 
-ORDERS = {"id": Order.BY_ID, "priority": Order.BY_PRIORITY, "file": Order.AS_IT_WAS}
+ORDERS = {name: Order(name) for name in settings.ORDERS}
 
 
 def export(

@@ -6,7 +6,7 @@
 3. One lock file keeps writers apart, across processes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -120,15 +120,22 @@ class GitStore:
         """Return where a log's kept chain ends."""
         return self._tail(self.repository.ref(self.log_ref(log)))[1]
 
-    def lines(self, log: str, start: int = 0) -> list[bytes]:
-        """Return the lines of a log's kept chain from a position on."""
+    def lines(self, log: str, start: int = 0, stop: int | None = None) -> list[bytes]:
+        """Return the lines of a log's kept chain from a position on, up to another or the end."""
         target = self.repository.ref(self.log_ref(log))
         if target is None:
             return []
         commit = self.repository.commit(target)
-        first, last = segment.number(start), segment.number(segment.last_seq(commit.message))
-        lines = [line for n in range(first, last + 1) for line in self._segment(commit.tree, n)]
-        return lines[start - first * limits.SEGMENT :]
+        end = segment.last_seq(commit.message) + 1
+        end = end if stop is None else min(stop, end)
+        first = segment.number(start)
+        folders, files = self.repository.tree(commit.tree), dict[str, Tree]()
+        lines: list[bytes] = []
+        for folder, name in map(segment.path, range(first, segment.number(end - 1) + 1) if start < end else ()):
+            if folder not in files:
+                files[folder] = self.repository.tree(folders[folder].id)
+            lines += segment.split(self.repository.data(files[folder][name].id))
+        return lines[start - first * limits.SEGMENT : end - first * limits.SEGMENT]
 
     def branches(self, log: str) -> list[list[bytes]]:
         """Return the branches of a forked log that are not kept."""
@@ -142,10 +149,10 @@ class GitStore:
         """Return the positions whose bodies are held, in order."""
         return self._held(self.repository.ref(self.body_ref(log))).positions()
 
-    def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
-        """Yield the bodies of a log with their positions, in order."""
+    def bodies(self, log: str, wanted: Iterable[int] | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield the bodies of a log with their positions: all in order, or the wanted, as far as they are held."""
         held = self._held(self.repository.ref(self.body_ref(log)))
-        for seq in held.positions():
+        for seq in held.positions() if wanted is None else wanted:
             raw = held.get(seq)
             if raw is not None:
                 yield seq, raw
@@ -212,10 +219,6 @@ class GitStore:
             return Tail(target, (), folders, files), head
         base = commit.parents[0] if commit.parents else None
         return Tail(base, segment.told(commit.message, lines), folders, files), head
-
-    def _segment(self, tree: str, n: int) -> list[bytes]:
-        folder, name = segment.path(n)
-        return segment.split(self._file(self.repository.tree(tree)[folder].id, name))
 
     def _file(self, tree: str, name: str) -> bytes:
         return self.repository.data(self.repository.tree(tree)[name].id)

@@ -32,6 +32,7 @@ from beads.remembering import remember
 from beads.rules import LINE_LENGTH, Entity, one_line
 from beads.setting import setting
 from beads.tracker import Tracker
+from beads.wording import counted
 
 BATCH = 4000
 """Lines of one write; a run that is killed has brought in whole batches, and another goes on from there."""
@@ -258,7 +259,7 @@ def _refuse_conflicts(tracker: Tracker, lines: Sequence[Line]) -> None:
     if trial.conflicts:
         shown = ", ".join(sorted({name for name, _ in trial.conflicts})[:5])
         raise ConflictError(
-            f"both sides changed {len(trial.conflicts)} value(s): {shown}",
+            f"both sides changed {counted(len(trial.conflicts), 'value')}: {shown}",
             "bd import --dry-run shows them; --policy newer, skip or theirs decides.",
         )
 
@@ -574,7 +575,7 @@ def _at(record: Record) -> int | None:
 
 def _cells(record: Record) -> records.Cells:
     """Return the cells of a record; fields that would not fit one line become texts."""
-    found = records.cells({**records.LEFT_OUT, **record})
+    found = records.cells({**records.LEFT_OUT, **records.without_empty(record)})
     while sum(len(str(value)) for value in found.fields.values()) > _FIELDS_ROOM:
         name = max(found.fields, key=lambda name: len(str(found.fields[name])))
         value = found.fields.pop(name)

@@ -1,7 +1,7 @@
 """A store in memory: for tests, simulations and tools that read a bundle."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from beads import ids
@@ -67,9 +67,9 @@ class MemoryStore:
         lines = self._lines.get(log)
         return Head(lines[-1].seq, lines[-1].id) if lines else None
 
-    def lines(self, log: str, start: int = 0) -> list[bytes]:
-        """Return the lines of a log's kept chain from a position on."""
-        return [line.raw for line in self._lines.get(log, [])[start:]]
+    def lines(self, log: str, start: int = 0, stop: int | None = None) -> list[bytes]:
+        """Return the lines of a log's kept chain from a position on, up to another or the end."""
+        return [line.raw for line in self._lines.get(log, [])[start:stop]]
 
     def branches(self, log: str) -> list[list[bytes]]:
         """Return the branches of a forked log that are not kept."""
@@ -83,9 +83,10 @@ class MemoryStore:
         """Return the positions whose bodies are held, in order."""
         return sorted(self._bodies.get(log, ()))
 
-    def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
-        """Yield the bodies of a log with their positions, in order."""
-        yield from sorted(self._bodies.get(log, {}).items())
+    def bodies(self, log: str, wanted: Iterable[int] | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield the bodies of a log with their positions: all in order, or the wanted, as far as they are held."""
+        held = self._bodies.get(log, {})
+        yield from ((seq, held[seq]) for seq in (sorted(held) if wanted is None else wanted) if seq in held)
 
     def lost_bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies that forks took off a log."""

@@ -96,7 +96,7 @@ def fold_view(reader: Reader, bead: str, lives: Iterable[Live]) -> BeadView:
     state = fold_entity(Entity("bead", bead), lives, reader.index.rules, reader.index.context).state
     if state is None:
         raise NotFound(f"{reader.name_of(bead)} was not there then")
-    return record.view(state, reader.index.prose)
+    return record.view(state, reader.index.prose, reader.made)
 
 
 def blame(reader: Reader, bead: str) -> Iterator[tuple[str, Any, Event]]:

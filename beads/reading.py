@@ -9,7 +9,8 @@ from beads import record as records
 from beads.database import in_chunks
 from beads.errors import Ambiguous, NotFound
 from beads.index import Index
-from beads.record import BeadView, Record
+from beads.record import BeadView, Made, Record
+from beads.rules import stated_time
 from beads.settings import Settings
 
 CANDIDATES = 10
@@ -132,7 +133,23 @@ class Reader:
         state = self.index.state("bead", bead)
         if state is None:
             raise NotFound(f"no issue found matching {bead!r}")
-        return records.view(state, self._prose())
+        return records.view(state, self._prose(), self.made)
+
+    def made(self, op_id: str) -> Made | None:
+        """Return when an operation was written, and by whom; None where it is not known.
+
+        What was brought in from elsewhere says when it was made there; whoever brought it in did not make it.
+        """
+        op = self.index.op(op_id)
+        if op is None or op.payload is None:
+            return None
+        if getattr(op.payload, "at", None) is not None:
+            return Made(stated_time(op).ms, "")
+        return Made(op.hlc.ms, op.by or self._signer(op_id))
+
+    def _signer(self, op_id: str) -> str:
+        place = self.index.place(op_id)
+        return "" if place is None else place.actor
 
     def _prose(self) -> Callable[[str], Mapping[str, str]]:
         read: dict[str, Mapping[str, str]] = {}

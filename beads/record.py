@@ -43,8 +43,8 @@ SETS = ("labels", "dependencies", "comments")
 FIELD_OF = {"issue_type": "type"}
 """Members whose field has another name."""
 _MEMBER_OF = {name: member for member, name in FIELD_OF.items()}
-LEFT_OUT: Mapping[str, Any] = {"status": OPEN, "priority": 0, "issue_type": DEFAULT_TYPE}
-"""What a line says that leaves a member out; the most urgent priority, for early tools left out every zero."""
+LEFT_OUT: Mapping[str, Any] = {"title": "", "status": OPEN, "priority": 0, "issue_type": DEFAULT_TYPE}
+"""What a line says that leaves a member out, or empty; the most urgent priority, for early tools left out every zero."""
 TYPE_LENGTH, LABEL_LENGTH, KIND_LENGTH = 40, 80, 40
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _MADE = frozenset(("created_at", "updated_at"))
@@ -156,6 +156,17 @@ def whole(value: Any) -> Any:
     return [whole(one) for one in value] if isinstance(value, list) else value
 
 
+class Made(NamedTuple):
+    """When something was written, milliseconds, and by whom; "" where the ledger cannot say."""
+
+    ms: int
+    by: str
+
+
+def _nobody_knows(op: str) -> Made | None:
+    return None
+
+
 @dataclass(frozen=True)
 class BeadView:
     """One bead as it stands, its words at hand.
@@ -165,6 +176,7 @@ class BeadView:
         links: Kind, other end, note and the additions that hold it.
         comments: Operation, actor and time of each.
         written: Cell (`field` or `text`, and its name) → the operation that wrote it.
+        made: Operation → when and by whom it was written, where that is known.
     """
 
     id: str
@@ -182,6 +194,7 @@ class BeadView:
     hold: tuple[str, str, str, int, int | None] | None = None
     claims: int = 0
     prose: Prose = field(repr=False, default=lambda _: {})
+    made: Callable[[str], Made | None] = field(repr=False, default=_nobody_knows)
 
     @property
     def status(self) -> str:
@@ -199,7 +212,9 @@ class BeadView:
         return "" if value is None else str(value)
 
 
-def view(state: Mapping[str, Any], prose: Prose) -> BeadView:
+def view(
+    state: Mapping[str, Any], prose: Prose, made: Callable[[str], Made | None] = _nobody_knows
+) -> BeadView:  # fmt: skip
     """Read the state of a bead."""
     values = {name: value for name, value, _ in state["fields"]}
     written = {("field", name): op for name, _, op in state["fields"]}
@@ -212,7 +227,7 @@ def view(state: Mapping[str, Any], prose: Prose) -> BeadView:
         labels=dict(state["labels"]), links=[tuple(link) for link in state["links"]],
         comments=[tuple(comment) for comment in state["comments"]], written=written,
         lost=[tuple(row) for row in state.get("lost", ())], hold=tuple(hold) if hold else None,
-        claims=state.get("claims", 0), prose=prose,
+        claims=state.get("claims", 0), prose=prose, made=made,
     )  # fmt: skip
 
 
@@ -235,10 +250,24 @@ def record(bead: BeadView, name_of: NameOf, base: Mapping[str, Any] | None = Non
         if name in fresh or _is_nothing(value)
     }
     new = {name: value for name, value in fresh.items() if name not in base and LEFT_OUT.get(name) != value}
-    if new.keys() <= _MADE and kept == base:
+    unsaid = {name for name in _MADE if times.instant(base.get(name)) is None}
+    if new.keys() <= unsaid and _without(kept, unsaid) == _without(base, unsaid):
         # It did not say when; nor does that make it another line.
-        return kept
+        return dict(base)
     return kept | {name: new[name] for name in sorted(new, key=_rank)}
+
+
+def _without(members: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name not in names}
+
+
+def without_empty(members: Record) -> Record:
+    """Leave out the members that say as much when they are left out."""
+    return {name: value for name, value in members.items() if name not in LEFT_OUT or not _is_empty(value)}
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == ""
 
 
 def _rank(name: str) -> tuple[int, str]:
@@ -254,6 +283,8 @@ def _same(name: str, value: Any, fresh: Mapping[str, Any]) -> bool:
     if name not in fresh:
         return _is_nothing(value)
     now = fresh[name]
+    if name in LEFT_OUT and _is_empty(value):
+        return bool(now == LEFT_OUT[name])
     if name == "labels":
         return value == now or (isinstance(value, list) and sorted({str(nfc(one)) for one in value}) == sorted(now))
     return bool(value == now) or bool(nfc(value) == now)
@@ -284,12 +315,12 @@ def is_label(value: Any) -> bool:
     return isinstance(value, str) and one_line(whole(value), LABEL_LENGTH)
 
 
-def is_dependency(value: Any) -> bool:
-    """Say whether a value can be a link here."""
+def is_dependency(value: Any, bead: Any) -> bool:
+    """Say whether a value can be a link here, of the bead that goes by an id."""
     if not isinstance(value, dict):
         return False
     kind, to = dependency_key(value)
-    return one_line(kind, KIND_LENGTH) and one_line(f"alias:{to}") and to != str(value.get("issue_id"))
+    return one_line(kind, KIND_LENGTH) and one_line(f"alias:{to}") and to != bead
 
 
 def _is_comment(value: Any) -> bool:
@@ -327,9 +358,9 @@ def _dependencies(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> l
     now = {(kind, name_of(to)): (to, note, ops) for kind, to, note, ops in bead.links}
     before = base.get("dependencies")
     said = before if isinstance(before, list) else []
-    kept = [one for one in said if not is_dependency(one) or dependency_key(one) in now]
+    kept = [one for one in said if not is_dependency(one, base["id"]) or dependency_key(one) in now]
     new = sorted(now.keys() - {dependency_key(one) for one in _objects(said)})
-    return kept + [_dependency(bead, name_of, *key, now[key][1]) for key in new]
+    return kept + [_dependency(bead, name_of, *key, *now[key][1:]) for key in new]
 
 
 def dependency_key(one: Mapping[str, Any]) -> tuple[str, str]:
@@ -337,10 +368,19 @@ def dependency_key(one: Mapping[str, Any]) -> tuple[str, str]:
     return str(one.get("type") or "blocks"), str(one.get("depends_on_id", ""))
 
 
-def _dependency(bead: BeadView, name_of: NameOf, kind: str, to: str, note: str) -> Record:
-    made = {"issue_id": name_of(bead.id), "depends_on_id": to, "type": kind, "created_at": times.text(bead.updated_ms)}
+def _dependency(bead: BeadView, name_of: NameOf, kind: str, to: str, note: str, additions: Sequence[str]) -> Record:
+    first = _first(bead, additions)
+    found = {"issue_id": name_of(bead.id), "depends_on_id": to, "type": kind, "created_at": times.text(first.ms)}
+    found |= {"created_by": first.by} if first.by else {}
     extra = _parsed(note) if note else {}
-    return made | (extra if isinstance(extra, dict) else {})
+    return found | (extra if isinstance(extra, dict) else {})
+
+
+def _first(bead: BeadView, additions: Sequence[str]) -> Made:
+    """Return when a link was made first, and by whom: where the bead was made with it, by whoever made that."""
+    known = ((made, op) for op in additions if (made := bead.made(op)))
+    first, op = min(known, default=(Made(bead.updated_ms, ""), ""))
+    return first._replace(by=bead.text("created_by") or first.by) if op == bead.id else first
 
 
 def _comments(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> list[Record]:

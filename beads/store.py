@@ -4,7 +4,7 @@ A store keeps verified lines and nothing else of a log: it never judges. One wri
 `write` makes a change durable before anybody can see it, bodies before the lines that name them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -72,8 +72,8 @@ class Store(Protocol):
     def head(self, log: str) -> Head | None:
         """Return where a log's kept chain ends."""
 
-    def lines(self, log: str, start: int = 0) -> list[bytes]:
-        """Return the lines of a log's kept chain from a position on."""
+    def lines(self, log: str, start: int = 0, stop: int | None = None) -> list[bytes]:
+        """Return the lines of a log's kept chain from a position on, up to another or the end."""
 
     def branches(self, log: str) -> list[list[bytes]]:
         """Return the branches of a forked log that are not kept."""
@@ -84,8 +84,8 @@ class Store(Protocol):
     def body_seqs(self, log: str) -> list[int]:
         """Return the positions whose bodies are held, in order."""
 
-    def bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
-        """Yield the bodies of a log with their positions, in order."""
+    def bodies(self, log: str, wanted: Iterable[int] | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield the bodies of a log with their positions: all in order, or the wanted, as far as they are held."""
 
     def lost_bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies that forks took off a log, with the positions they had; several may have had the same."""

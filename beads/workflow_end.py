@@ -13,6 +13,7 @@ from beads.rules import Entity, Live
 from beads.setting import setting_fields
 from beads.tracker import Tracker
 from beads.vocabulary import CLOSED, TOMBSTONE
+from beads.wording import counted
 from beads.workflow_tree import Part, Tree, existing, stale, tree
 from beads.writer import TITLE_BYTES
 
@@ -48,7 +49,7 @@ class Ending:
         left = [part for part in found.steps if part.free > self._tracker.now_ms()]
         if left and not force:
             shown = ", ".join(part.shown for part in left[:5])
-            raise Refused(f"{len(left)} step(s) are not done: {shown}", "--force squashes it all the same.")
+            raise Refused(f"{counted(len(left), 'step')} not done: {shown}", "--force squashes it all the same.")
         digest = self._digest_of(found.root) or self._digest(found, summary)
         self._bury(lambda: wisps, f"squashed into {self._read.name_of(digest)}")
         return Squashed(digest, tuple(wisps))

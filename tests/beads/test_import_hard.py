@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from beads import exporter, importer, jsonl
 from beads.importer import Imported
@@ -182,4 +184,42 @@ def test_a_conflict_is_never_written_out_again(newer: str) -> None:
     assert b"<<<<<<<" not in again
     assert again.count(b'"bd-1"') == 1
     assert again.count(b'"bd-2"') == 1
+    ledger.close()
+
+
+# -- whatever stands in a line --------------------------------------------------------------------------------------
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 9), st.floats(-1, 9), st.sampled_from(["", "x", "high", T0, "\u2028é"]),
+    st.sampled_from([["x"], [], {}, {"a": 1}, [7, "x"], [{}]]),
+)  # fmt: skip
+COMMENTS = st.lists(
+    st.fixed_dictionaries({}, optional={"id": VALUES, "author": VALUES, "text": VALUES, "created_at": VALUES}),
+    max_size=3,
+)
+LINKS = st.lists(
+    st.fixed_dictionaries(
+        {"depends_on_id": st.sampled_from(["bd-1", "bd-2", "bd-9", ""])},
+        optional={"type": st.sampled_from(["blocks", "x", ""]), "created_at": VALUES, "metadata": VALUES},
+    ),
+    max_size=3,
+)
+ODD = st.fixed_dictionaries(
+    {"id": st.just("bd-1")},
+    optional={
+        **{name: VALUES for name in ("title", "status", "priority", "issue_type", "created_at", "updated_at", "labels",
+           "description", "pinned", "estimated_minutes", "due_at", "metadata", "waiters", "assignee", "u")},
+        "comments": COMMENTS | VALUES, "dependencies": LINKS | VALUES,
+    },
+)  # fmt: skip
+
+
+@given(ODD)
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_line_says_comes_back_as_it_was(record: dict[str, Any]) -> None:
+    ledger = memory_ledger(GENESIS)
+    raw = file(record, MORE)
+    bring(ledger, raw)
+    assert written(ledger) == raw
+    assert bring(ledger, raw).unchanged == 2
     ledger.close()

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beads import filling
+from beads import filling, replay
 from beads import record as records
+from beads.indexer import Delta, Indexer
 from beads.ledger import Draft, Ledger
 from beads.reading import Reader
 from tests.world import EPOCH_MS, Chain, Said, actor, found, keys_of, memory_ledger, prose, rows, said, second, write
@@ -170,6 +172,26 @@ def grown(script: Script, ledger: Ledger, rnd: random.Random, fork: bool) -> Non
         ledger.ingest(Said(forks=[], chains={chain.log: other.raw}))
 
 
+class Killed(Exception):
+    """Ends a run as a kill would."""
+
+
+def killed_in_between(ledger: Ledger, portions: int) -> None:
+    """Build an index anew up to some portion; nobody may take what is there for the whole."""
+    apply, left = ledger.indexer.apply, [portions]
+
+    def some(delta: Delta) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        apply(delta)
+
+    with patch.object(Indexer, "apply", side_effect=some), suppress(Killed):
+        ledger.refresh()
+    if left[0] < 0:
+        assert ledger.index.generation() != ledger.store.generation()
+
+
 @pytest.mark.parametrize("genesis", [PRIVATE, OPEN], ids=["private", "open"])
 @given(seed=st.integers(0, 1 << 32), fork=st.booleans())
 @settings(max_examples=40, deadline=None)
@@ -184,8 +206,11 @@ def test_step_by_step_is_at_once(genesis: bytes, seed: int, fork: bool) -> None:
     assert dump(ledger) == dump(other)
     assert ledger.index.state_hash() == other.index.state_hash()
     other.index.clear()
-    other.refresh()
+    with patch.object(replay, "PORTION", rnd.choice((1, 2, 7))), patch.object(replay, "ROOM", rnd.choice((1, 200))):
+        killed_in_between(other, rnd.randrange(8))
+        other.refresh()
     assert dump(ledger) == dump(other)
+    assert other.index.generation() == other.store.generation()
     reader = Reader(ledger.index)
     for (bead,) in reader.rows("SELECT entity FROM beads"):
         reader.record(reader.view(bead))
