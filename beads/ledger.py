@@ -81,6 +81,10 @@ class Author:
 Make = Callable[["Ledger"], Sequence[Draft]]
 
 
+def _nothing() -> None:
+    pass
+
+
 class Ledger:
     """One commons on this machine.
 
@@ -88,11 +92,13 @@ class Ledger:
         now_ms: Reads the wall clock, milliseconds.
         salt: Makes 16 random bytes.
         shunned: Returns the operations whose words the owner of this machine will not keep, whoever wrote them.
+        notice: Called once where catching up with the store will take long.
     """
 
     def __init__(
         self, store: Store, index: Callable[["Ledger"], Index], rules: Rules,
         now_ms: Callable[[], int], salt: Callable[[], bytes], shunned: Callable[[], frozenset[str]] = frozenset,
+        notice: Callable[[], None] = _nothing,
     ) -> None:  # fmt: skip
         self.store = store
         self.commons = store.commons
@@ -101,6 +107,7 @@ class Ledger:
         self._now_ms = now_ms
         self._salt = salt
         self._shunned = shunned
+        self._notice = notice
         self._key_logs: dict[str, KeyLog] = {}
         self.index = index(self)
         self.indexer = Indexer(self.index)
@@ -120,7 +127,7 @@ class Ledger:
         """Bring the index up to the store, if another process or a killed one left it behind."""
         if self.index.generation() == self.store.generation() and not self._unwanted():
             return Report()
-        with self.store.lock():
+        with self.store.lock(), collection_paused():
             done = self._catch_up()
             self._drop_erased()
             return done
@@ -442,7 +449,7 @@ class Ledger:
         else:
             self._key_logs.clear()
             verifier = Verifier(self.commons, self.genesis.private, self.rules, self.key_log, FOREVER_MS)
-            done = Replay(self.store, self.indexer, verifier).run(generation)
+            done = Replay(self.store, self.indexer, verifier, self._notice).run(generation)
             self._settle_forks(anyway=True)
             self._drop_erased()
         self._settle_forks()

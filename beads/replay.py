@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from beads import body, limits, op
 from beads.indexer import Delta, Indexer
@@ -25,13 +26,15 @@ class Replay:
 
     Args:
         verifier: Judges lines; nothing is too new for it.
+        notice: Called once, where it will take long.
     """
 
-    def __init__(self, store: Store, indexer: Indexer, verifier: Verifier) -> None:
+    def __init__(self, store: Store, indexer: Indexer, verifier: Verifier, notice: Callable[[], None]) -> None:
         self._store = store
         self._indexer = indexer
         self._index = indexer.index
         self._verifier = verifier
+        self._notice: Callable[[], None] | None = notice
         self._report = Report()
         self._gone: set[str] = set()
 
@@ -44,12 +47,18 @@ class Replay:
         if not self._goes_on():
             # The store went back behind the index (a restored copy): only a new start is right.
             self._index.clear()
-        portion = _Portion(lambda full: self._indexer.apply(full.delta(f"{generation}, in part", more=True)))
+        portion = _Portion(partial(self._apply_part, f"{generation}, in part"))
         with Precheck() as precheck:
             for log in self._store.logs():
                 self._take(log, portion, precheck)
         self._indexer.apply(replace(portion.delta(generation), erased=frozenset(self._gone), new_keys=True))
         return self._report
+
+    def _apply_part(self, generation: str, portion: "_Portion") -> None:
+        notice, self._notice = self._notice, None
+        if notice is not None:
+            notice()
+        self._indexer.apply(portion.delta(generation, more=True))
 
     def _goes_on(self) -> bool:
         """Say whether the store has all that the index has."""

@@ -73,6 +73,19 @@ def remote(url: str, patience: Patience, reach: Reach = TYPED) -> "Remote":
     return BundleFile(Path(url)) if is_bundle(url) else GitRemote(url, patience, reach=reach)
 
 
+def names_at(url: str, patience: Patience) -> list[str]:
+    """Return the names of the references that a repository elsewhere holds; nothing of it is fetched.
+
+    Raises:
+        RemoteError: It cannot be reached or misbehaves.
+    """
+    # Start-up time: see `remote`.
+    from beads.remote import GitRemote, Wanted  # noqa: PLC0415
+
+    with GitRemote(url, patience).fetch(lambda _: Wanted((), ()), lambda _: None) as fetched:
+        return list(fetched.refs)
+
+
 def is_bundle(url: str) -> bool:
     """Say whether an address is that of a file that a commons was written to."""
     # Start-up time: see `remote`.
@@ -157,9 +170,13 @@ def open_ledger(home: Home, commons: str) -> "Ledger":
     def index(ledger: "Ledger") -> Index:
         return Index(database, ledger.commons, ledger.genesis, BOARD, PROJECTIONS, ledger.key_log)
 
-    ledger = Ledger(store, index, BOARD, now_ms, salt, partial(home.shunned, commons))
+    ledger = Ledger(store, index, BOARD, now_ms, salt, partial(home.shunned, commons), _say_why_it_takes_long)
     ledger.refresh()
     return ledger
+
+
+def _say_why_it_takes_long() -> None:
+    print("Building the index anew from git; with very many operations it takes a minute.", file=sys.stderr)
 
 
 def open_index(home: Home, commons: str) -> Index:
