@@ -152,16 +152,13 @@ class GitStore:
     def bodies(self, log: str, wanted: Iterable[int] | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies of a log with their positions: all in order, or the wanted, as far as they are held."""
         held = self._held(self.repository.ref(self.body_ref(log)))
-        for seq in held.positions() if wanted is None else wanted:
-            raw = held.get(seq)
-            if raw is not None:
-                yield seq, raw
+        yield from held.some(held.positions() if wanted is None else wanted)
 
     def lost_bodies(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Yield the bodies that forks took off a log, with the positions they had; several may have had the same."""
         for target in self.repository.refs(f"{LOST}{log[:2]}/{log}/").values():
             held = self._held(target)
-            yield from ((seq, raw) for seq in held.positions() if (raw := held.get(seq)) is not None)
+            yield from held.some(held.positions())
 
     def write(self, changes: Changes) -> None:
         """Make changes durable, then visible."""
@@ -323,9 +320,18 @@ class _HeldBodies:
 
     def get(self, seq: int) -> bytes | None:
         """Return a body, or None."""
-        folder, name = segment.body_path(seq)
-        entry = self._open(folder).get(name)
+        entry = self._entry(seq)
         return self._repository.data(entry.id) if entry else None
+
+    def _entry(self, seq: int) -> TreeEntry | None:
+        folder, name = segment.body_path(seq)
+        return self._open(folder).get(name)
+
+    def some(self, wanted: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """Yield bodies with their positions, as far as they are held."""
+        found = [(seq, entry.id) for seq in wanted if (entry := self._entry(seq))]
+        data = self._repository.each([object_id for _, object_id in found])
+        yield from zip((seq for seq, _ in found), data, strict=True)
 
     def drop(self, seq: int) -> None:
         """Take a body out."""

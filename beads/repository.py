@@ -10,10 +10,12 @@ import io
 import os
 import shlex
 import subprocess
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from dulwich.object_store import DiskObjectStore
 from dulwich.objects import ObjectID
@@ -28,6 +30,8 @@ from beads.journal import SETTLE_AT, Entry, Journal, RefUpdate, start_of_system
 
 LOOSE_AT_MOST = 48
 """Objects of one write that are stored one by one; more go into a pack."""
+MANY = 1_000
+"""Objects that git reads sooner than we do, though it must be started."""
 RECENT_AT_MOST = 64
 """Objects written last that are kept at hand."""
 LOOSE_BEFORE_PACKING = 2000
@@ -189,6 +193,24 @@ class Repository:
         if found is None:
             raise StoreError(f"git object {object_id[:12]} is missing", _REPAIR)
         return found[1]
+
+    def each(self, object_ids: Sequence[str]) -> Iterator[bytes]:
+        """Yield the data of objects, in order; of many, git reads them beside us.
+
+        Raises:
+            StoreError: One is missing or broken.
+        """
+        if len(object_ids) < MANY:
+            yield from map(self.data, object_ids)
+            return
+        command = ["git", f"--git-dir={self.path}", "cat-file", "--batch", "--buffer"]
+        with tempfile.TemporaryFile() as asked:
+            asked.write("\n".join(object_ids).encode())
+            asked.seek(0)
+            with subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE, env=git_environment()) as git:
+                assert git.stdout is not None
+                for object_id in object_ids:
+                    yield _next_of_batch(git.stdout, object_id)
 
     def __contains__(self, object_id: str) -> bool:
         return ObjectID(object_id.encode()) in self._objects
@@ -439,6 +461,15 @@ class Repository:
         done = subprocess.run(command, capture_output=True, check=False, env=git_environment())
         if done.returncode:
             raise StoreError(f"git {arguments[0]} failed: {done.stderr.decode(errors='replace').strip()[-300:]}")
+
+
+def _next_of_batch(answers: IO[bytes], object_id: str) -> bytes:
+    """Read what `git cat-file --batch` says of an object."""
+    found = answers.readline().split()
+    if len(found) != 3 or found[0] != object_id.encode():
+        raise StoreError(f"git object {object_id[:12]} is missing or broken", _REPAIR)
+    data = answers.read(int(found[2]) + 1)
+    return data[:-1]
 
 
 def _refused(path: Path, error: OSError) -> StoreError:

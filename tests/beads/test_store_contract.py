@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from beads.errors import ConflictError, NotFound
+from beads import gitobject, repository
+from beads.errors import ConflictError, NotFound, StoreError
 from beads.files import git_environment
 from beads.git_store import GitStore
 from beads.memory_store import MemoryStore
@@ -178,11 +179,15 @@ def test_the_generation_differs_after_any_write(store: Store, changes: Changes) 
 # -- bodies --------------------------------------------------------------------------------------------------------
 
 
-def test_bodies_read_back_in_order_across_segments(store: Store) -> None:
+@pytest.mark.parametrize("many", [1, repository.MANY], ids=["by git", "by us"])
+def test_bodies_read_back_in_order_across_segments(store: Store, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "MANY", many)
     bodies = {seq: f"body {seq}".encode() for seq in (130, 0, 64, 9, 10, 63)}
     apply(store, Changes(lines={LOG: LINES[:140]}, bodies={LOG: bodies}))
     apply(store, Changes(bodies={LOG: {2: b"late"}}))
     assert list(store.bodies(LOG)) == sorted((bodies | {2: b"late"}).items())
+    assert list(store.bodies(LOG, [64, 1, 9, 500])) == [(64, b"body 64"), (9, b"body 9")]
+    assert list(store.bodies(OTHER)) == []
     assert store.body_seqs(LOG) == [0, 2, 9, 10, 63, 64, 130]
     assert store.body_seqs(OTHER) == []
     assert (store.body(LOG, 64), store.body(LOG, 65), store.body(OTHER, 0)) == (b"body 64", None, None)
@@ -200,6 +205,27 @@ def test_a_body_can_be_replaced(store: Store) -> None:
     apply(store, Changes(lines={LOG: LINES[:1]}, bodies={LOG: {0: b"a"}}))
     apply(store, Changes(bodies={LOG: {0: b"b"}}))
     assert list(store.bodies(LOG)) == [(0, b"b")]
+
+
+@pytest.mark.parametrize("many", [1, repository.MANY], ids=["by git", "by us"])
+def test_a_body_whose_object_is_missing_is_an_error(
+    git_store: GitStore, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "MANY", many)
+    apply(git_store, Changes(lines={LOG: LINES[:3]}, bodies={LOG: {0: b"a", 1: b"b" * 100, 2: b"c"}}))
+    name = gitobject.make("blob", b"b" * 100).id
+    (git_store.repository.path / "objects" / name[:2] / name[2:]).unlink()
+    git_store.repository.forget_journal()
+    read = git_store.bodies(LOG)
+    assert next(read) == (0, b"a")
+    with pytest.raises(StoreError, match=name[:12]):
+        next(read)
+
+
+def test_lines_are_read_from_a_position_to_another(store: Store) -> None:
+    append(store, LINES[:140])
+    for start, stop in ((0, 0), (0, 1), (63, 65), (64, 128), (5, 140), (139, 500), (140, 141), (7, None)):
+        assert store.lines(LOG, start, stop) == raw(LINES[:140][start:stop])
 
 
 # -- forks ---------------------------------------------------------------------------------------------------------
