@@ -64,11 +64,13 @@ class Index:
 
     Args:
         keys: Looks key logs up.
+        elsewhere: How another process opens the same tables for reading: a module, a function in it, and what to give
+            to that; nothing where none can.
     """
 
     def __init__(
         self, database: Database, commons: str, genesis: Genesis, rules: Rules, projections: Sequence[Projection],
-        keys: KeysOf,
+        keys: KeysOf, elsewhere: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.database = database
         self.commons = commons
@@ -77,6 +79,7 @@ class Index:
         self.rules = rules
         self.projections = (ERASURES, *projections)
         self.keys = keys
+        self.elsewhere = elsewhere
 
     @property
     def context(self) -> Context:

@@ -75,7 +75,7 @@ class Indexer:
         self._filling = Filling(index)
 
     def apply(self, delta: Delta) -> None:
-        """Take up what the store has; all of it or nothing."""
+        """Take up what the store has: all of it or nothing; where there is much, it is folded by itself behind that."""
         # Another process may have changed who governs.
         self.index.forget_context()
         with self._database.transaction():
@@ -84,10 +84,14 @@ class Indexer:
             touched |= self._take_bodies(delta)
             if self._needs_weighing(delta):
                 touched |= self._weigh(delta)
-            touched = self._filling.put_off(touched) if delta.more else touched | self._filling.was_put_off()
+            later = delta.more or self._filling.is_long(touched)
+            touched = self._filling.put_off(touched) if later else touched | self._filling.was_put_off()
             self._filling.fold(touched, {one.id: one for ops in delta.fresh() for one in ops})
             self._unsettle(delta)
             self.index.set_meta("generation", delta.generation)
+        if later and not delta.more:
+            with self._database.transaction():
+                self._filling.fold_put_off()
         if delta.erased:
             self._database.scrub()
 

@@ -2,27 +2,23 @@
 
 1. One thing is believed of it: that a key signed these bytes. They are read here, by the rules of whoever takes them
    up; and what nobody has vouched for is checked here, signature and all.
-2. So a second process that is slow, dead or was never started changes the time, and nothing else. It runs the modules
-   that this one would import, whatever the environment or the working folder holds.
+2. So a second process (`beads.second`) that is slow, dead or was never started changes the time, and nothing else.
 3. Lines go over in memory that both have mapped; a byte for each piece says how it stands, so nobody waits. Whoever
    needs a piece that is not done yet does one from the other end meanwhile.
 """
 
-import json
 import mmap
 import os
 import socket
 import struct
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
-from beads import op
+from beads import op, second
 from beads.op import Line
 from beads.verify import ParseSigned, Piece
 from stamps import envelope
@@ -40,9 +36,6 @@ _LAYOUT = b"wl-load1"
 """Changes with whatever goes over: after an upgrade, the second process may be of another version."""
 _PLACE = struct.Struct(">32sQQ")
 """Of a piece: its key, and from where to where its lines lie."""
-_BEGIN = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from beads.precheck import main; main(int(sys.argv[2]))"
-)
 
 
 class Precheck:
@@ -52,7 +45,7 @@ class Precheck:
         self._loads: list[_Load] = []
         self._child: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
-        self._alone = (os.cpu_count() or 1) == 1 or not sys.executable
+        self._alone = not second.is_possible()
 
     def __enter__(self) -> Self:
         return self
@@ -83,12 +76,7 @@ class Precheck:
         self._channel = ours
         ours.setblocking(False)
         with theirs:
-            # A fork would take along threads and open files.
-            self._child = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BEGIN, json.dumps(sys.path), str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            self._child = second.begin("beads.precheck", str(theirs.fileno()), files=[theirs.fileno()])
         return ours
 
     def _parse(self, load: "_Load", raw: bytes, key: PublicKey) -> Line:
@@ -121,7 +109,7 @@ class _Load:
         self.pieces = pieces
         self.places = {line: n for n, piece in enumerate(pieces) for line in piece.lines}
         self._last = len(pieces)
-        with _memory() as shared:
+        with second.memory() as shared:
             for part in _laid_out(pieces):
                 shared.write(part)
             shared.flush()
@@ -138,13 +126,6 @@ class _Load:
                 self.states[self._last] = _judged(lines, key)
                 return True
         return False
-
-
-def _memory() -> IO[bytes]:
-    """Make room that another process can map: in memory, or in a file where the system has no such thing."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("wl-precheck"), "w+b")
-    return tempfile.TemporaryFile()
 
 
 def _laid_out(pieces: Sequence[Piece]) -> Iterator[bytes]:
@@ -174,9 +155,13 @@ def _is_signed(line: bytes, key: PublicKey) -> bool:
 # -- the second process --------------------------------------------------------------------------------------------
 
 
-def main(channel: int) -> None:
-    """Run as the second process, until whoever began it is done."""
-    with suppress(KeyboardInterrupt), socket.socket(fileno=channel) as given:
+def main(channel: str) -> None:
+    """Run as the second process, until whoever began it is done.
+
+    Args:
+        channel: Number of the open socket over which loads come.
+    """
+    with suppress(KeyboardInterrupt), socket.socket(fileno=int(channel)) as given:
         check_all(given)
 
 

@@ -168,7 +168,8 @@ def open_ledger(home: Home, commons: str) -> "Ledger":
     database = Sqlite(home.commons_folder(commons) / "index.sqlite")
 
     def index(ledger: "Ledger") -> Index:
-        return Index(database, ledger.commons, ledger.genesis, BOARD, PROJECTIONS, ledger.key_log)
+        elsewhere = (__name__, second_index.__name__, str(home.path), commons)
+        return Index(database, ledger.commons, ledger.genesis, BOARD, PROJECTIONS, ledger.key_log, elsewhere)
 
     ledger = Ledger(store, index, BOARD, now_ms, salt, partial(home.shunned, commons), _say_why_it_takes_long)
     ledger.refresh()
@@ -197,18 +198,27 @@ def open_index(home: Home, commons: str) -> Index:
 def index_as_is(home: Home, commons: str) -> Index | None:
     """Open the index of a commons for reading, and write nothing; None where it is behind."""
     folder = home.commons_folder(commons)
-    founding = genesis.parse((folder / "repo.git" / "wl-genesis.json").read_bytes())
-    path = folder / "index.sqlite"
-    if not path.is_file():
+    if not (folder / "index.sqlite").is_file():
         return None
-    database = Sqlite(path, read_only=not _is_writable(home, commons))
-    index = Index(database, commons, founding, BOARD, PROJECTIONS, _no_new_logs)
+    index = _reading(home, commons, read_only=not _is_writable(home, commons))
     # After a restart of the system the token may be older than what was written: the journal tells.
     stale = Journal(folder / "repo.git", start_of_system()).is_stale()
     if not stale and index.generation() == generation(home, commons):
         return index
     index.database.close()
     return None
+
+
+def second_index(home: str, commons: str) -> Index:
+    """Open the tables that another process of this home fills, to read what is committed there."""
+    return _reading(Home(Path(home)), commons, read_only=True)
+
+
+def _reading(home: Home, commons: str, *, read_only: bool) -> Index:
+    folder = home.commons_folder(commons)
+    founding = genesis.parse((folder / "repo.git" / "wl-genesis.json").read_bytes())
+    database = Sqlite(folder / "index.sqlite", read_only=read_only)
+    return Index(database, commons, founding, BOARD, PROJECTIONS, _no_new_logs)
 
 
 def _is_writable(home: Home, commons: str) -> bool:

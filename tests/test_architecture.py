@@ -22,7 +22,7 @@ FLOORS = ("stamps", "beads", "wanted", "town", "node")
 IO = (
     "stamps.keyring",
     "beads.alchemy", "beads.bundle", "beads.database", "beads.files", "beads.git_store", "beads.http", "beads.journal",
-    "beads.precheck", "beads.remote", "beads.repository",
+    "beads.precheck", "beads.prefold", "beads.remote", "beads.repository", "beads.second",
     "wanted.verify",
     "town.context", "town.decisions", "town.drivers.", "town.refinery", "town.rig", "town.runtime_state",
     "town.script_agent", "town.supervisor", "town.town",
