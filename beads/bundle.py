@@ -90,7 +90,7 @@ class BundleFile:
     def __init__(self, path: Path) -> None:
         self.url = str(path)
         with _copied(path) as copy:
-            self.header = read_header(copy)
+            self.header = _named(path, copy)
             self._raw = memoryview(mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ))[self.header.size :]
         self._pack: Pack | None = None
 
@@ -145,6 +145,7 @@ def write(path: Path, repository: Path, refs: Mapping[str, str], since: BundleFi
     named = {name: target for name, target in refs.items() if since is None or since.header.refs.get(name) != target}
     if not named:
         raise Refused("nothing is new since that bundle")
+    _check_target(path)
     behind = _closed_before(since, named.keys()) if since else []
     making = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
@@ -156,6 +157,15 @@ def write(path: Path, repository: Path, refs: Mapping[str, str], since: BundleFi
     finally:
         making.unlink(missing_ok=True)
     return len(named)
+
+
+def _check_target(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"{path} cannot be written: there is no folder {path.parent}", "Make it, or name another file."
+        )
+    if path.exists() and path.stat().st_size and not is_bundle(str(path.absolute())):
+        raise Refused(f"{path} is there already and is no bundle, so it is not written over", "Name another file.")
 
 
 def _closed_before(since: BundleFile, names: Iterable[str]) -> list[str]:
@@ -182,6 +192,13 @@ def _run_git(repository: Path, into: Path, revisions: Sequence[str]) -> None:
         raise StoreError(f"the bundle cannot be written: {done.stderr.strip()[-200:]}")
     with into.open("rb") as handle:
         os.fsync(handle.fileno())
+
+
+def _named(path: Path, copy: IO[bytes]) -> Header:
+    try:
+        return read_header(copy)
+    except RemoteError as error:
+        raise RemoteError(f"{path}: {error}", error.hint) from error
 
 
 def _copied(path: Path) -> IO[bytes]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from beads import jsonl, memory, settings
-from beads import record as records
+from beads import jsonl, keeping, memory, settings
 from beads.jsonl import Kind, Line, Order
-from beads.reading import Reader
+from beads.reading import NOT_OWN, Reader
 from beads.rules import one_line
-from beads.vocabulary import OWN_TYPES, TOMBSTONE
+from beads.vocabulary import TOMBSTONE
 
 ORDERS = {name: Order(name) for name in settings.ORDERS}
 
@@ -35,24 +34,23 @@ def export(
 
 def _kept(line: Line) -> Line:
     """Return a line of the file; one whose id no bead can have here is no bead's, so it stays."""
-    odd = line.kind is Kind.BEAD and not one_line(records.whole(line.id))
+    odd = line.kind is Kind.BEAD and not one_line(keeping.whole(line.id))
     return line._replace(kind=Kind.OTHER) if odd else line
 
 
 def _lines(reader: Reader, status: str | None) -> Iterator[Line]:
     """Yield every bead as a line: the one it came in by where that still holds."""
     reader.remember()
-    skipped = ", ".join(f"'{one}'" for one in OWN_TYPES)
     sql = f"""SELECT entity, ephemeral = 1 OR status = '{TOMBSTONE}' FROM beads
-              WHERE type NOT IN ({skipped}) AND (:status IS NULL OR status = :status)"""
+              WHERE {NOT_OWN} AND (:status IS NULL OR status = :status)"""
     for bead, passing in reader.rows(sql, {"status": status}):
         view = reader.view(bead)
-        base = jsonl.one(records.line_bytes(view.line))
+        base = jsonl.one(keeping.line_bytes(view.line))
         if passing and base is None:
             # Wisps and graves are nobody else's business, unless it was from others that they came.
             continue
         record = reader.record(view, base)
-        raw = records.line_bytes(view.line) if base is not None else None
+        raw = keeping.line_bytes(view.line) if base is not None else None
         yield jsonl.line(record, raw)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from beads import ids, jsonl, limits, memory, merge, past, times
+from beads import ids, jsonl, keeping, limits, memory, merge, oddities, past, times
 from beads import record as records
 from beads.database import in_chunks
 from beads.errors import ConflictError
@@ -109,12 +109,13 @@ def _bring_in(tracker: Tracker, document: Document, policy: Policy, *, dry_run: 
         _Batch(tracker, policy, done, origin).run(batch, dry_run=dry_run)
     if not dry_run:
         done.memories = _memories(tracker, document)
+    done.problems.sort(key=lambda one: one.line)
     return done
 
 
 def _is_id(line: Line, done: Imported) -> bool:
     """Say whether a bead can go by the id in a line; report where it cannot."""
-    if one_line(records.whole(line.id)):
+    if one_line(keeping.whole(line.id)):
         return True
     sentence = f"Line {line.number}: the id is not one line of up to {LINE_LENGTH} characters; the bead was left out."
     done.problems.append(Problem(line.number, "odd_id", sentence, "Give it another id."))
@@ -124,7 +125,7 @@ def _is_id(line: Line, done: Imported) -> bool:
 def _whole(line: Line) -> Line:
     # In UTF-8 a half of a surrogate pair can only be an escape.
     may_hold_halves = b"\\ud" in line.raw or b"\\uD" in line.raw
-    return line._replace(record=records.whole(line.record)) if may_hold_halves else line
+    return line._replace(record=keeping.whole(line.record)) if may_hold_halves else line
 
 
 class _Past:
@@ -139,7 +140,7 @@ class _Past:
         """Read them from the history of a bead."""
         lives = sorted(reader.index.ops_of(Entity("bead", bead)), key=lambda live: (live.op.hlc, live.op.log))
         texts = [(live.op, reader.index.prose(live.op.id).get("line")) for live in lives if _brings_line(live.op)]
-        return cls([(dict(op.p["fields"]).get("line_run", 1), records.line_bytes(text)) for op, text in texts if text])
+        return cls([(dict(op.p["fields"]).get("line_run", 1), keeping.line_bytes(text)) for op, text in texts if text])
 
     def base(self, parent: int) -> Record | None:
         """Return what the line said after a run; None where the bead was not there yet."""
@@ -328,7 +329,7 @@ class _Batch:
         fits = self._known.get(record["id"], [])
         created = times.instant(record.get("created_at"))
         for one in fits:
-            if created is None or one.created_ms == created or one.title == records.nfc(record.get("title")):
+            if created is None or one.created_ms == created or one.title == keeping.nfc(record.get("title")):
                 return one.bead
         for one in fits:
             base = _Past.of(self._read, one.bead).base(self._origin.parent)
@@ -340,6 +341,7 @@ class _Batch:
 
     def _create(self, line: Line, record: Record) -> Iterator[Draft]:
         self._done.created += 1
+        self._done.problems += oddities.of(line, self._read.settings.statuses)
         self._note(record["id"], "created", {"title": record.get("title")})
         name, at = record["id"], _at(record)
         created = _origin(record)
@@ -358,11 +360,11 @@ class _Batch:
         for text in later:
             yield from setting(blank, {}, text, at)
         yield from _more(bead, labels[_LABELS:], ends[_LINKS:], at)
-        yield from self._said(line, bead, _comments(record))
+        yield from self._said(line, bead, _comments(record), at)
 
     def _fitting(self, line: Line, texts: Mapping[str, str]) -> tuple[dict[str, str], list[dict[str, str]]]:
         """Split texts into what fits the first body, and what comes in others; the line itself comes last."""
-        said = records.line_text(line.raw)
+        said = keeping.line_text(line.raw)
         whole = {name: text for name, text in texts.items() if text} | ({"line": said} if said else {})
         first: dict[str, str] = {}
         later: list[dict[str, str]] = []
@@ -388,8 +390,8 @@ class _Batch:
         self._done.problems.append(Problem(line.number, "too_long", sentence, "Shorten it in the file."))
         return False
 
-    def _said(self, line: Line, bead: str, comments: Iterable[Record]) -> Iterator[Draft]:
-        drafts = (_comment(bead, one) for one in comments)
+    def _said(self, line: Line, bead: str, comments: Iterable[Record], at: int | None) -> Iterator[Draft]:
+        drafts = (_comment(bead, one, at) for one in comments if records.is_comment(one))
         return (draft for draft in drafts if self._fits(line, "a comment", dict(draft.prose)))
 
     def _ends(self, record: Record) -> list[list[str]]:
@@ -418,11 +420,11 @@ class _Batch:
 
     def _update(self, line: Line, theirs: Record, bead: str) -> Iterator[Draft]:
         view = self._read.view(bead)
-        if view.line and view.line == records.line_text(line.raw):
+        if view.line and view.line == keeping.line_text(line.raw):
             # The base itself: it has no news, whatever happened here since.
             self._done.unchanged += 1
             return
-        ours, past_lines = self._read.record(view, jsonl.one(records.line_bytes(view.line))), _Past.of(self._read, bead)
+        ours, past_lines = self._read.record(view, jsonl.one(keeping.line_bytes(view.line))), _Past.of(self._read, bead)
         if jsonl.same(ours, theirs) or line.raw in past_lines.raws:
             self._done.unchanged += 1
             return
@@ -436,6 +438,7 @@ class _Batch:
         self._done.stale += found.stale
         if found.changes:
             self._done.updated += 1
+            self._done.problems += oddities.of(line, self._read.settings.statuses)
             self._note(theirs["id"], "updated", _shown(found))
         else:
             self._done.unchanged += 1
@@ -459,7 +462,7 @@ class _Batch:
         before = min(_at(theirs) or view.updated_ms, view.updated_ms) - 1
         yield from _unseen(self._set(view, lost, max(before, 1)))
         yield from self._sets(line, view, found, at)
-        said = records.line_text(line.raw)
+        said = keeping.line_text(line.raw)
         if said and not found.stale and _size(said) < _TEXTS_ROOM:
             yield from setting(view, _when(view, found) | {"line_run": self._origin.run}, {"line": said}, at)
 
@@ -489,7 +492,7 @@ class _Batch:
         drop = [link for link in view.links if (link[0], self._linked(link[1])) in removed | added]
         for add, remove in _cut(ends, drop, _LINKS):
             yield Draft("bead.link", {"bead": view.id, "add": add, "remove": remove, **stated})
-        yield from self._said(line, view.id, found.comments_added)
+        yield from self._said(line, view.id, found.comments_added, at)
 
     def _linked(self, end: str) -> str:
         return self._end(end.removeprefix("alias:")) if end.startswith("alias:") else end
@@ -611,13 +614,14 @@ def _note_of(dependency: Mapping[str, Any]) -> str:
     return note if len(note) <= NOTE_LENGTH else ""
 
 
-def _comment(bead: str, said: Mapping[str, Any]) -> Draft:
+def _comment(bead: str, said: Mapping[str, Any], at: int | None) -> Draft:
+    """Return the draft of a comment; one that does not tell when it was said was said when its bead was changed."""
     texts = {name: str(said[name]) for name in ("author", "text", "created_at") if said.get(name)}
     if "id" in said:
         texts["id"] = jsonl.canonical(said["id"]).decode()
-    ms = times.instant(said.get("created_at"))
-    stated = {"at": ms} if ms and 0 < ms < limits.HLC_MS else {}
-    return Draft("bead.comment", {"bead": bead, **stated}, texts or {"text": ""})
+    ms = times.instant(said.get("created_at")) or 0
+    stated = ms if 0 < ms < limits.HLC_MS else at
+    return Draft("bead.comment", {"bead": bead} | ({"at": stated} if stated else {}), texts)
 
 
 def _more(bead: str, labels: Sequence[str], ends: Sequence[list[str]], at: int | None) -> Iterator[Draft]:

@@ -123,6 +123,9 @@ PROBLEMS: Final = MappingProxyType(
         "duplicate_key": ("an object has a key twice; the last one counts", "Remove one of them."),
         "lone_surrogate": ("a text holds half of a surrogate pair", "Replace the escape \\ud... by a character."),
         "duplicate_id": ("this id stands on several lines", "Keep one of them."),
+        "odd_value": ("a value is none of its kind", "Mend it here; the line itself is kept as it is."),
+        "left_out": ("it leaves out what every bead has", "Say it here; the line itself is kept as it is."),
+        "unknown_status": ("its status is unknown here", "bd config set status.custom NAME:active makes it known."),
     }
 )  # fmt: skip
 """Code → what is wrong, and what to do."""
@@ -220,10 +223,11 @@ def _duplicates(repeated: Mapping[str, Sequence[Line]]) -> Iterator[Problem]:
     for id, lines in repeated.items():
         listed, counts = ", ".join(str(line.number) for line in lines), _newest(lines).number
         for line in lines:
-            yield _problem(line.number, "duplicate_id", f"{id} is on lines {listed}, and line {counts} counts")
+            yield problem(line.number, "duplicate_id", f"{id} is on lines {listed}, and line {counts} counts")
 
 
-def _problem(number: int, code: str, detail: str = "") -> Problem:
+def problem(number: int, code: str, detail: str = "") -> Problem:
+    """Return what there is to say of a line: one of `PROBLEMS`."""
     sentence, hint = PROBLEMS[code]
     return Problem(number, code, f"Line {number}: {sentence}{detail and f' ({detail})'}.", hint)
 
@@ -315,7 +319,7 @@ class _Reader:
         return members
 
     def _report(self, number: int, code: str, detail: str = "") -> None:
-        self.problems.append(_problem(number, code, detail))
+        self.problems.append(problem(number, code, detail))
 
 
 _NOTHING: Final = object()

@@ -12,6 +12,7 @@ from beads.index import Index
 from beads.record import BeadView, Made, Record
 from beads.rules import stated_time
 from beads.settings import Settings
+from beads.vocabulary import OWN_TYPES
 
 CANDIDATES = 10
 EXTERNAL = "external:"
@@ -21,6 +22,10 @@ PROVIDED = """SELECT 1 FROM beads b JOIN labels l ON l.entity = b.entity
 _SETTINGS = """SELECT k.value, v.value FROM beads b JOIN fields k ON k.entity = b.entity AND k.name = 'key'
                JOIN fields v ON v.entity = b.entity AND v.name = 'value'
                WHERE b.type = 'config' AND b.status <> 'tombstone' ORDER BY b.updated, b.entity"""
+
+
+NOT_OWN = "type NOT IN ('" + "', '".join(OWN_TYPES) + "')"
+"""SQL: nothing that the ledger keeps about itself."""
 
 
 def _nothing_elsewhere(project: str, capability: str) -> bool:
@@ -90,12 +95,13 @@ class Reader:
         if not given:
             return
         prefixed = f"{self.settings.prefix}-{given}"
+        yield self._fitting("entity = :name", given)
         for name in (given, prefixed):
             yield self._fitting("shown = :name", name)
         for name in (given, prefixed):
-            yield self._fitting("shown >= :name AND shown < :name || '~'", name)
-        yield self._fitting("entity >= :name AND entity < :name || '~'", given.lower())
-        yield self._fitting("INSTR(shown, :name) > 0", given)
+            yield self._fitting(f"shown >= :name AND shown < :name || '~' AND {NOT_OWN}", name)
+        yield self._fitting(f"entity >= :name AND entity < :name || '~' AND {NOT_OWN}", given.lower())
+        yield self._fitting(f"INSTR(shown, :name) > 0 AND {NOT_OWN}", given)
 
     def _fitting(self, condition: str, name: str) -> list[tuple[str, str, str]]:
         sql = f"SELECT entity, shown, title FROM beads WHERE {condition} ORDER BY shown LIMIT {CANDIDATES}"

@@ -7,22 +7,21 @@
 """
 
 import re
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from beads import times
+from beads import keeping, times
 from beads.fields import TEXT_LENGTH, Value
 from beads.members import KEYS
 from beads.projection import Prose
 from beads.rules import one_line
 from beads.vocabulary import DEFAULT_PRIORITY, DEFAULT_TYPE, OPEN, OWN_TYPES
-from stamps import encoding
 
 Record: TypeAlias = dict[str, Any]
+_CommentKey: TypeAlias = tuple[str, int | str | None, str]
 
 TEXTS = ("title", "description", "design", "acceptance_criteria", "notes", "close_reason", "payload", "delete_reason")
 """Members that are texts of the body."""
@@ -44,7 +43,7 @@ FIELD_OF = {"issue_type": "type"}
 """Members whose field has another name."""
 _MEMBER_OF = {name: member for member, name in FIELD_OF.items()}
 LEFT_OUT: Mapping[str, Any] = {"title": "", "status": OPEN, "priority": 0, "issue_type": DEFAULT_TYPE}
-"""What a line says that leaves a member out, or empty; the most urgent priority, for early tools left out every zero."""
+"""What a line says that leaves a member out or empty; the most urgent priority, for early tools left out every zero."""
 TYPE_LENGTH, LABEL_LENGTH, KIND_LENGTH = 40, 80, 40
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _MADE = frozenset(("created_at", "updated_at"))
@@ -69,9 +68,7 @@ def cells(members: Mapping[str, Any]) -> Cells:
 
 
 def _put(found: Cells, name: str, value: Any) -> None:
-    kind = SCALARS.get(name)
-    fits = value is None or (type(value) is kind and _is_short(value))
-    if kind is not None and fits and (name != "issue_type" or _is_type(value)):
+    if name in SCALARS and is_field(name, value):
         found.fields[FIELD_OF.get(name, name)] = value
     elif name in TEXTS and isinstance(value, str):
         found.texts[name] = value
@@ -79,6 +76,12 @@ def _put(found: Cells, name: str, value: Any) -> None:
         found.texts[name] = "" if value is None else _json(value)
     else:
         found.texts[odd_name(name)] = _json(value)
+
+
+def is_field(name: str, value: Any) -> bool:
+    """Say whether a value of one of `SCALARS` can be a field."""
+    fits = value is None or (type(value) is SCALARS[name] and _is_short(value))
+    return fits and (name != "issue_type" or _is_type(value))
 
 
 def _is_type(value: Any) -> bool:
@@ -122,38 +125,6 @@ def _member(text: str) -> str | None:
 
 def _json(value: Any) -> str:
     return _encode(value).decode(errors="replace")
-
-
-def line_text(raw: bytes) -> str:
-    """Return a line as a text of a body: itself where texts are kept as they are, else in base64."""
-    try:
-        said = raw.decode()
-    except UnicodeDecodeError:
-        said = ""
-    return said if said and nfc(said) == said else f"{_BASE64}{encoding.b64u_encode(raw)}"
-
-
-def line_bytes(text: str) -> bytes:
-    """Return the line that `line_text` made a text of."""
-    return encoding.b64u_decode(text.removeprefix(_BASE64)) if text.startswith(_BASE64) else text.encode()
-
-
-_BASE64 = "base64:"
-
-
-def nfc(value: Any) -> Any:
-    """Return a value as it is after it was written: texts in Unicode's form C."""
-    return unicodedata.normalize("NFC", whole(value)) if isinstance(value, str) and not value.isascii() else value
-
-
-def whole(value: Any) -> Any:
-    """Return a value without halves of surrogate pairs, which nothing can be written with."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode(errors="replace").decode()
-    if isinstance(value, dict):
-        # Names are kept in hexadecimal where they are odd.
-        return {name: whole(one) for name, one in value.items()}
-    return [whole(one) for one in value] if isinstance(value, list) else value
 
 
 class Made(NamedTuple):
@@ -285,9 +256,13 @@ def _same(name: str, value: Any, fresh: Mapping[str, Any]) -> bool:
     now = fresh[name]
     if name in LEFT_OUT and _is_empty(value):
         return bool(now == LEFT_OUT[name])
-    if name == "labels":
-        return value == now or (isinstance(value, list) and sorted({str(nfc(one)) for one in value}) == sorted(now))
-    return bool(value == now) or bool(nfc(value) == now)
+    if name == "labels" and isinstance(value, list) and isinstance(now, list):
+        return _as_set(value) == _as_set(now)
+    return bool(value == now) or bool(keeping.nfc(value) == now)
+
+
+def _as_set(values: Sequence[Any]) -> set[str]:
+    return {_json(keeping.nfc(one)) for one in values}
 
 
 def _members(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> Record:
@@ -312,7 +287,7 @@ def _members(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> Record
 
 def is_label(value: Any) -> bool:
     """Say whether a value can be a label here."""
-    return isinstance(value, str) and one_line(whole(value), LABEL_LENGTH)
+    return isinstance(value, str) and one_line(keeping.whole(value), LABEL_LENGTH)
 
 
 def is_dependency(value: Any, bead: Any) -> bool:
@@ -323,8 +298,9 @@ def is_dependency(value: Any, bead: Any) -> bool:
     return one_line(kind, KIND_LENGTH) and one_line(f"alias:{to}") and to != bead
 
 
-def _is_comment(value: Any) -> bool:
-    return isinstance(value, dict) and bool(value.get("text"))
+def is_comment(value: Any) -> bool:
+    """Say whether a value can be a comment here."""
+    return isinstance(value, dict) and isinstance(value.get("text"), str) and bool(value["text"])
 
 
 def _unfit(base: Mapping[str, Any], name: str, fits: Callable[[Any], bool]) -> list[Any]:
@@ -386,11 +362,20 @@ def _first(bead: BeadView, additions: Sequence[str]) -> Made:
 def _comments(bead: BeadView, name_of: NameOf, base: Mapping[str, Any]) -> list[Record]:
     came = base.get("comments")
     before = came if isinstance(came, list) else []
-    keys = {comment_key(one) for one in _objects(before)}
     said = [comment(bead.prose(op), name_of(bead.id), op, actor, ms) for op, actor, ms in bead.comments]
     now = {comment_key(one): one for one in said if one["text"]}
-    kept = [one for one in before if not _is_comment(one) or comment_key(one) in now]
-    return kept + [one for key, one in now.items() if key not in keys]
+    same = [(one, _same_comments(one, now) if is_comment(one) else None) for one in before]
+    known = {key for _, keys in same for key in keys or ()}
+    return [one for one, keys in same if keys != []] + [one for key, one in now.items() if key not in known]
+
+
+def _same_comments(said: Record, now: Collection[_CommentKey]) -> list[_CommentKey]:
+    """Return which comments a line tells of, which may not say by whom they are, or from when."""
+    name, at, text = key = comment_key(said)
+    unsigned, undated = not said.get("author"), (times.instant(said.get("created_at")) or 0) <= 0
+    if key in now or not (unsigned or undated):
+        return [key] if key in now else []
+    return [one for one in now if one[2] == text and (unsigned or one[0] == name) and (undated or one[1] == at)]
 
 
 def comment(texts: Mapping[str, str], bead: str, op: str, actor: str, ms: int) -> Record:
@@ -403,10 +388,10 @@ def comment(texts: Mapping[str, str], bead: str, op: str, actor: str, ms: int) -
     }  # fmt: skip
 
 
-def comment_key(one: Mapping[str, Any]) -> tuple[str, int | str | None, str]:
+def comment_key(one: Mapping[str, Any]) -> _CommentKey:
     """Return what makes a comment the same: author, moment and text; ids of its kind collide between clones."""
     at = one.get("created_at")
-    return str(one.get("author", "")), times.instant(at) or str(at), nfc(str(one.get("text", "")))
+    return str(one.get("author", "")), times.instant(at) or str(at), keeping.nfc(str(one.get("text", "")))
 
 
 def _objects(value: Any) -> list[Record]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from beads import keeping, times, vocabulary
 from beads import record as records
-from beads import times, vocabulary
 from beads.errors import BadWord, Refused
 from beads.ledger import Author, Draft, Ledger
 from beads.op import Op
@@ -109,7 +109,7 @@ class Writer:
         found.fields.update({name: value for name, value in members.items() if name in own})
         records.leave_other_forms(found, members, view)
         news = {name: value for name, value in found.fields.items() if view.fields.get(name) != value}
-        texts = {name: text for name, text in found.texts.items() if view.texts.get(name, "") != records.nfc(text)}
+        texts = {name: text for name, text in found.texts.items() if view.texts.get(name, "") != keeping.nfc(text)}
         return setting(view, news, texts, at)
 
     def label_drafts(self, view: BeadView, wanted: Iterable[str]) -> list[Draft]:

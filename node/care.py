@@ -10,14 +10,17 @@ from typing import NamedTuple
 from beads.errors import BeadsError, StoreError
 from beads.fold import FOLD_VERSION
 from beads.store import Store
+from beads.wording import counted
 from node import agreement, condition, sheetfiles, staleness, wiring
 from node.agreement import Standing
 from node.condition import Remark
+from node.config import Config
+from node.errors import BadConfig, NodeError, NoHome
 from node.home import Home, short
 from node.keybox import DEVICE, KEYS, RECOVERY
 from node.peers import UNKNOWN
 from node.verifying import Progress, Verification, verify
-from stamps.errors import StampsError
+from stamps.errors import KeyFileError, StampsError
 
 LEFTOVER_S = 3600.0
 """A half-written file that is older belongs to nobody any more."""
@@ -57,6 +60,7 @@ class Way(NamedTuple):
 def examine(home: Home, way: Way) -> Iterator[Finding]:
     """Look at everything that a node needs."""
     yield from _tools()
+    yield from _settings_file(home)
     yield from _identity(home)
     for commons in home.commons():
         yield from _commons(home, commons, way)
@@ -78,22 +82,64 @@ def _tools() -> Iterator[Finding]:
 
 def _identity(home: Home) -> Iterator[Finding]:
     if not home.exists:
-        yield Finding("identity", False, "none yet", "wl init")
+        yield _nobody(home)
         return
     for name in (DEVICE, RECOVERY):
         path = home.box.path(name)
-        closed = path.is_file() and not stat.S_IMODE(path.stat().st_mode) & 0o077
-        missing = name == RECOVERY and not path.exists()
-        hint = "Keep the file that holds it safe." if missing else f"chmod 600 {path}"
-        said = "" if closed else "not in this home" if missing else "open to others"
-        yield Finding(name, closed or missing, said, "" if closed else hint)
+        if not path.exists():
+            yield _absent(name)
+            continue
+        closed = not stat.S_IMODE(path.stat().st_mode) & 0o077
+        yield _damage(home, name) if closed else Finding(name, False, "open to others", f"chmod 600 {path}")
     try:
         yield Finding("identity", True, home.key_log().scid)
         if home.is_revoked:
             yield Finding("this machine", False, "its key is revoked: it can read, and write no more", "wl id request")
         yield from _continuations(home)
+    except KeyFileError:
+        # It is a finding of its own.
+        return
     except StampsError as error:
         yield Finding("identity", False, f"{home.box.path(KEYS)}: {error}")
+
+
+def _absent(name: str) -> Finding:
+    """Say that a key is not in this home; the recovery key may well be kept elsewhere."""
+    if name == RECOVERY:
+        return Finding(name, True, "not in this home", "Keep the file that holds it safe.")
+    return Finding(name, False, "it is gone", "Put it back from a copy; or in another home: wl id recover")
+
+
+def _damage(home: Home, name: str) -> Finding:
+    try:
+        home.box.public(name)
+    except StampsError as error:
+        return Finding(name, False, str(error), error.hint)
+    return Finding(name, True)
+
+
+def _settings_file(home: Home) -> Iterator[Finding]:
+    """Say what is wrong with the configuration; the rest is looked at as if there were none."""
+    try:
+        _ = home.config
+    except BadConfig as error:
+        yield Finding("configuration", False, str(error), error.hint)
+
+
+def _settings(home: Home) -> Config:
+    try:
+        return home.config
+    except BadConfig:
+        # It is a finding of its own.
+        return Config()
+
+
+def _nobody(home: Home) -> Finding:
+    try:
+        home.refuse_loss()
+    except NoHome as lost:
+        return Finding("identity", False, str(lost), lost.hint)
+    return Finding("identity", False, "none yet", "wl init")
 
 
 def _continuations(home: Home) -> Iterator[Finding]:
@@ -131,7 +177,8 @@ def _commons(home: Home, commons: str, way: Way) -> Iterator[Finding]:
         found = verify(home, commons, way.tell)
         yield from (Finding(f"{what}, {each.where}", False, each.what, each.advice) for each in found.problems)
         if not found.problems:
-            yield Finding(what, True, f"{found.operations} operations in {found.logs} logs, every signature checked")
+            size = f"{counted(found.operations, 'operation')} in {counted(found.logs, 'log')}"
+            yield Finding(what, True, f"{size}, every signature checked")
         yield from (_remarked(what, each) for each in _remarks(home, commons, found))
         if way.ask:
             yield from compared(home, commons, found)
@@ -141,7 +188,7 @@ def _commons(home: Home, commons: str, way: Way) -> Iterator[Finding]:
         folder = home.commons_folder(commons)
         advice = f"A peer has what was synced: move {folder} elsewhere, then wl join its address."
         yield Finding(what, False, str(error), advice)
-    except (BeadsError, OSError) as error:
+    except (BeadsError, NodeError, OSError) as error:
         yield Finding(what, False, str(error), getattr(error, "hint", ""))
 
 
@@ -165,7 +212,7 @@ def _me(home: Home) -> str:
 
 def _peers(home: Home, commons: str) -> Iterator[Remark]:
     """Say which peers went back, and whether news may be kept from this node."""
-    book, now, days = home.peer_book(commons), wiring.now_ms(), home.config.peers.stale_days
+    book, now, days = home.peer_book(commons), wiring.now_ms(), _settings(home).peers.stale_days
     peers, health = book.peers(), book.health()
     for peer in peers:
         back = staleness.gone_back(health.get(peer.url, UNKNOWN), now, days)
@@ -215,7 +262,7 @@ def _mend(home: Home, commons: str) -> Iterator[Finding]:
     finally:
         store.close()
     wiring.open_ledger(home, commons).close()
-    files = f", {len(gone)} half-written files removed" if gone else ""
+    files = f", {counted(len(gone), 'half-written file')} removed" if gone else ""
     yield Finding(f"mended {short(commons)}", True, f"the index was built anew, the journal settled{files}")
 
 
@@ -230,7 +277,7 @@ def _half_written(home: Home, commons: str) -> Iterator[Path]:
 def _leftovers(home: Home, commons: str) -> Iterator[Finding]:
     count = sum(1 for _ in _half_written(home, commons))
     if count:
-        detail = f"{count} half-written files of processes that were killed"
+        detail = f"{counted(count, 'half-written file')} of processes that were killed"
         yield Finding(f"files {short(commons)}", True, detail, "wl doctor --fix", remark=True)
 
 

@@ -13,14 +13,14 @@ from beads.limits import Patience
 from beads.op import Op
 from beads.report import Exchange
 from beads.terms import Step
-from node import checked, exchange, present, told, whom, wiring
-from node.admission import come_in
+from node import checked, exchange, present, told, typed, whom, wiring, writing
 from node.errors import Usage
 from node.exchange import PeerResult
 from node.home import Home
 from node.localtime import LocalZone
 from node.meeting import meet
 from node.peers import Peer
+from node.writing import Course
 from stamps.sheet import EarnedStamp
 from wanted import board, earned, meant, policy, view
 from wanted.board import Judgement
@@ -51,6 +51,7 @@ class Commons:
         self.id = commons
         self.ledger: Ledger = wiring.open_ledger(home, commons)
         self._author = author
+        self.course = Course()
 
     def __enter__(self) -> Self:
         return self
@@ -122,6 +123,7 @@ class Commons:
         """Take a submission as what was asked for, and stamp it if there is a judgement."""
         before = self.item(item)
         if judgement is not None:
+            board.check_acceptable(before, self.log)
             chosen = meant.submission(before, submission, meant.TO_JUDGE, self.asked())
             self._refuse_own(before.submissions[chosen].actor)
             judged = self._completed(before, chosen, judgement)
@@ -221,10 +223,13 @@ class Commons:
 
     def comment(self, item: str, text: str) -> ItemView:
         """Say something under an item."""
+        if not text.strip():
+            raise Usage("there is nothing to say", 'wl comment ITEM "What you want to say"')
         return self._on(item, lambda it: [Draft("bead.comment", {"bead": it.id}, {"text": text})])
 
     def profile(self, handle: str) -> None:
         """Say how I want to be called here."""
+        typed.check_handle(handle)
         self._describe(handle, self._profile()[1])
 
     def link(self, links: Sequence[str]) -> None:
@@ -337,9 +342,9 @@ class Commons:
 
         Raises:
             NotAllowed: Nobody has invited me, or my key may not write this.
+            Usage: What was typed cannot be signed.
         """
-        come_in(self.ledger, self.author)
-        return self.ledger.write(self.author, make)
+        return writing.write(self.ledger, self.author, make, self.course)
 
     # -- stamps ------------------------------------------------------------------------------------------------
 

@@ -4,9 +4,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
-
-import msgspec
 
 from beads import genesis, ids
 from beads.address import check_url
@@ -16,7 +13,7 @@ from beads.limits import Patience
 from beads.report import Exchange
 from beads.sync import Founding, fetch_founding
 from beads.terms import Step
-from node import wiring
+from node import looking, typed, wiring
 from node.commons import Commons
 from node.home import Home
 from node.peers import Peer
@@ -24,7 +21,6 @@ from stamps.encoding import b64u_encode
 
 FIRST_SYNC = Patience(connect_s=10.0, total_s=1800.0)
 ASKING = Patience(connect_s=10.0, total_s=20.0)
-LISTING_BYTES = 1 << 20
 
 
 class Joined(NamedTuple):
@@ -47,12 +43,15 @@ def create(home: Home, name: str, *, admission: str, validators: str, dimensions
     """Found a commons with this home's actor as its one delegate; return its id.
 
     Raises:
-        InvalidGenesis: A value is outside the protocol.
+        Usage: A value is outside the protocol.
     """
-    raw = genesis.build(
-        name=name, salt=b64u_encode(wiring.salt()), created=wiring.now_ms(), delegates=(home.key_log().scid,),
-        admission=admission, validators=validators, dimensions=dimensions,
-    )  # fmt: skip
+    typed.check_name(name)
+    typed.check_dimensions(dimensions)
+    with typed.sayable():
+        raw = genesis.build(
+            name=name, salt=b64u_encode(wiring.salt()), created=wiring.now_ms(), delegates=(home.key_log().scid,),
+            admission=admission, validators=validators, dimensions=dimensions,
+        )  # fmt: skip
     _settle_down(home, Founding(raw, None))
     return ids.commons_id(raw)
 
@@ -93,8 +92,9 @@ def fork(home: Home, parent: str, name: str) -> Forked:
     """Found a commons that inherits another's history up to now; both are followed from here on.
 
     Raises:
-        InvalidGenesis: The name is outside the protocol.
+        Usage: The name is outside the protocol.
     """
+    typed.check_name(name)
     with Commons(home, parent) as source:
         cut = cut_of(source)
         raw = genesis.build(
@@ -129,19 +129,13 @@ def resolve(url: str) -> tuple[str, str | None]:
     last = address.rsplit("/", 1)[-1]
     if ids.COMMONS_ID.fullmatch(last):
         return address, last
-    parts = urlsplit(address)
-    if parts.scheme in ("http", "https") and not parts.path:
-        return _only_commons(address)
-    return address, None
+    return _only_commons(address) if looking.is_root(address) else (address, None)
 
 
 def _only_commons(address: str) -> tuple[str, str]:
     try:
-        with wiring.web(address, ASKING, LISTING_BYTES) as web:
-            said = web.read("/api/v1/commons", "application/json")
-        rows = msgspec.json.decode(said)["commons"]
-        offered = [str(row["id"]) for row in rows]
-    except (RemoteError, msgspec.DecodeError, KeyError, TypeError) as error:
+        offered = looking.served(address, ASKING)
+    except RemoteError as error:
         raise RemoteError(f"{address} does not answer as a node", "Is it up? wl serve prints its address.") from error
     if len(offered) != 1:
         listed = "; ".join(f"wl join {address}/git/{each}" for each in offered)

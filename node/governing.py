@@ -1,62 +1,20 @@
 """Governing a commons: what delegates propose and sign, whom members let in (protocol, A commons). ⚡"""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from beads import limits
 from beads.errors import Ambiguous, NotAllowed, NotFound
-from beads.governance import Charter
 from beads.ledger import Draft, Ledger
+from node import proposals, typed
 from node.commons import Commons
+from node.errors import Usage
+from node.proposals import OPEN, PASSED_OVER, Change, Proposal
+from node.sheets.words import counted
 from wanted import board
 
-Change = Mapping[str, Any]
-
-
-PASSED_OVER = "passed over"
-"""Another charter came into force first, and each says which one it follows."""
-
-
-class Proposal(NamedTuple):
-    """A charter that somebody has proposed.
-
-    Attributes:
-        by: Who proposed it.
-        behind: Delegates in force who have proposed or signed it.
-        needed: How many there must be.
-        standing: `in force`, `open`, or `passed over` where another took its place.
-    """
-
-    id: str
-    change: Change
-    by: str
-    behind: tuple[str, ...]
-    needed: int
-    standing: str
-
-
-class Standing(NamedTuple):
-    """Who governs now, and what is proposed."""
-
-    now: Charter
-    number: int
-    hidden: tuple[str, ...]
-    banned: tuple[str, ...]
-    proposals: tuple[Proposal, ...]
-
-
-def standing(ledger: Ledger) -> Standing:
-    """Return who governs a commons, and what is proposed."""
-    known = ledger.index.context.governance
-    state = ledger.index.state("commons", ledger.commons) or {}
-    places = {charter.id: n for n, charter in enumerate(known.charters)}
-    found = []
-    for op, prev, change, by, behind in state.get("proposals", ()):
-        before = known.charters[places[prev]] if prev in places else known.now
-        said = "in force" if op in places else "open" if prev == known.now.id else PASSED_OVER
-        agreed = tuple(actor for actor in behind if actor in before.delegates)
-        found.append((places.get(op, len(places)), Proposal(op, change, by, agreed, before.threshold, said)))
-    ordered = tuple(each for _, each in sorted(found, key=lambda pair: (pair[0], pair[1].id)))
-    return Standing(known.now, len(known.charters) - 1, known.hidden, tuple(sorted(known.banned)), ordered)
+_SCID = re.compile("Qm[1-9A-HJ-NP-Za-km-z]{44}")
 
 
 def propose(commons: Commons, change: Change) -> Proposal:
@@ -89,8 +47,8 @@ def sign(commons: Commons, wanted: str | None) -> Proposal:
 
 
 def _open(ledger: Ledger, wanted: str | None) -> Proposal:
-    named = [each for each in standing(ledger).proposals if each.id.startswith(wanted or "")]
-    fits = [each for each in named if each.standing == "open"]
+    named = [each for each in proposals.standing(ledger.index).proposals if each.id.startswith(wanted or "")]
+    fits = [each for each in named if each.standing == OPEN]
     if len(fits) == 1:
         return fits[0]
     if fits and wanted:
@@ -105,7 +63,7 @@ def _open(ledger: Ledger, wanted: str | None) -> Proposal:
 
 
 def _proposal(ledger: Ledger, op: str) -> Proposal:
-    return next(each for each in standing(ledger).proposals if each.id == op)
+    return next(each for each in proposals.standing(ledger.index).proposals if each.id == op)
 
 
 def _check_delegate(commons: Commons) -> None:
@@ -127,6 +85,7 @@ def delegates(commons: Commons, add: Sequence[str], remove: Sequence[str], thres
 
     Raises:
         NotFound: An actor is unknown, or is no delegate.
+        Usage: Nobody is left, too many are, or so many do not act together.
     """
     now = commons.index.context.governance.now
     gone = [commons.find_actor(each) for each in remove]
@@ -135,10 +94,35 @@ def delegates(commons: Commons, add: Sequence[str], remove: Sequence[str], thres
             raise NotFound(f"{actor[:12]} is no delegate", "See: wl charter show")
     after = sorted({*now.delegates, *(commons.find_actor(each) for each in add)} - {*gone})
     enough = len(after) // 2 + 1
+    together = threshold or max(enough, min(now.threshold, len(after)))
+    _check_governable(len(after), enough, together)
     return {
-        "kind": "delegates", "delegates": after,
-        "threshold": threshold or max(enough, min(now.threshold, len(after))), "until": _heads(commons, gone),
+        "kind": "delegates", "delegates": after, "threshold": together, "until": _heads(commons, gone),
     }  # fmt: skip
+
+
+def _check_governable(count: int, enough: int, together: int) -> None:
+    if not 0 < count <= limits.DELEGATES:
+        hint = "Name who takes over: --add ACTOR" if count == 0 else "Let some go: --remove ACTOR"
+        raise Usage(f"a commons has 1 to {limits.DELEGATES} delegates, and these would be {count}", hint)
+    if not enough <= together <= count:
+        some = f"{enough}" if enough == count else f"{enough} to {count}"
+        said = f"with {counted(count, 'delegate')} it is {some} that act together, not {together}"
+        raise Usage(said, f"--threshold {enough}")
+
+
+def policy(admission: str | None, validators: str | None, dimensions: Sequence[str]) -> Change:
+    """Return the change of who may come in, who may stamp, what is judged; what is not given stays.
+
+    Raises:
+        Usage: Nothing is changed, or something is no dimension.
+    """
+    typed.check_dimensions(dimensions)
+    said = {"admission": admission, "validators": validators, "dimensions": sorted(set(dimensions)) or None}
+    changed = {name: value for name, value in said.items() if value is not None}
+    if not changed:
+        raise Usage("nothing is changed", "Say --admission, --validators or --dimension.")
+    return {"kind": "policy", **changed}
 
 
 def ban(commons: Commons, actor: str, *, everything: bool) -> Change:
@@ -185,7 +169,4 @@ def invite(commons: Commons, actor: str) -> str:
 
 def is_scid(text: str) -> bool:
     """Say whether a text has the form of a whole SCID."""
-    return len(text) == SCID_LENGTH and text.isalnum() and text.startswith("Qm")
-
-
-SCID_LENGTH = 46
+    return _SCID.fullmatch(text) is not None

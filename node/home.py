@@ -3,7 +3,7 @@
 ```text
 HOME/
   config.toml              the owner's settings, optional
-  state.json               the default commons
+  state.json               the default commons, and whose home this is
   identity/keys.jsonl      my key log: who I am, for everyone
   identity/device.key      signs; mode 0600
   identity/recovery.key    the next update key: put it somewhere safe
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from beads import genesis, ids
-from beads.errors import Ambiguous, NotFound
+from beads.errors import Ambiguous, InvalidGenesis, NotFound
 from beads.files import flush_folder, write_file
 from beads.genesis import Genesis
 from node.errors import NodeError, NoHome, Usage
@@ -50,6 +50,7 @@ SHUNNED = "shunned.json"
 class _State(msgspec.Struct):
     commons: str | None = None
     ledger: str | None = None
+    owner: str | None = None
 
 
 class Home:
@@ -102,6 +103,7 @@ class Home:
         """
         found = self.box.key_log
         if found is None:
+            self.refuse_loss()
             raise NoHome(f"no identity at {self.path}", "Make one: wl init (create and join do it too)")
         return found
 
@@ -120,27 +122,36 @@ class Home:
             self._unlocked = unlock(self.box.path(DEVICE), ask).key
         return self._unlocked
 
-    def make_identity(self, device: SigningKey | None = None, passphrase: bytes | None = None) -> KeyLog:
+    def make_identity(
+        self, device: SigningKey | None = None, passphrase: bytes | None = None, *, anew: bool = False
+    ) -> KeyLog:
         """Make keys and a key log.
 
         The first update key signs the key log's first entry and is never used again, so it is never written down.
 
         Args:
             device: An existing key to use, instead of a new one.
+            anew: Become somebody new, on purpose, where the identity that there was is gone.
 
         Raises:
-            NodeError: There is an identity already, or there will be.
+            NodeError: There is an identity already, there will be, or keys of one lie there.
+            NoHome: There was one.
         """
         device, recovery = device or new_key(), new_key()
         with self.box.opened():
             self.refuse_identity()
+            self._refuse_keys()
+            if not anew:
+                self.refuse_loss()
             raw = keylog.incept(
                 update=new_key(), next_update=recovery.public, device=device.public,
                 time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             )  # fmt: skip
             self.box.stage(DEVICE, device, passphrase)
             self.box.stage(RECOVERY, recovery, None)
-            return self.box.commit(raw)
+            keys = self.box.commit(raw)
+        self.remember(keys.scid)
+        return keys
 
     def refuse_identity(self) -> None:
         """Refuse to go on where somebody is at home, or will be.
@@ -156,6 +167,40 @@ class Home:
                 "Take it up: wl id adopt URL (or go without: wl id request --cancel)",
             )
 
+    @property
+    def remembers(self) -> str | None:
+        """Whose home this is, or was: kept beside the keys, so that it is known where those are lost."""
+        return self._state().owner
+
+    def remember(self, actor: str) -> None:
+        """Keep whose home this is."""
+        state = self._state()
+        if state.owner != actor:
+            state.owner = actor
+            self._write_state(state)
+
+    def refuse_loss(self) -> None:
+        """Refuse to go on as somebody new, unasked, where the owner's keys are lost.
+
+        Raises:
+            NoHome: They are.
+        """
+        owner = self.remembers
+        if owner is not None and not self.exists:
+            raise NoHome(
+                f"this is the home of {owner}, and {self.box.path(KEYS)} is gone",
+                "Put the folder back from a copy; or wl id recover KEYFILE --from URL; or be somebody new: wl init",
+            )
+
+    def _refuse_keys(self) -> None:
+        """Refuse to write keys over others that no key log here speaks of."""
+        lying = [path for name in (DEVICE, RECOVERY) if (path := self.box.path(name)).exists()]
+        if lying:
+            raise NodeError(
+                f"{lying[0]} is somebody's key, and the key log that it belongs to is gone",
+                f"Put {KEYS} back beside it, or move {self.box.folder} elsewhere first.",
+            )
+
     # -- commons -----------------------------------------------------------------------------------------------
 
     def commons_folder(self, commons: str) -> Path:
@@ -168,7 +213,7 @@ class Home:
         for folder in sorted((self.path / "commons").glob("wlc1*")):
             founding = folder / "repo.git" / "wl-genesis.json"
             if founding.is_file():
-                found[folder.name] = genesis.parse(founding.read_bytes())
+                found[folder.name] = _founded(founding)
         return dict(sorted(found.items(), key=lambda pair: (pair[1].name, pair[0])))
 
     def choose(self, wanted: str | None) -> str:
@@ -266,7 +311,11 @@ class Home:
 
     def _state(self) -> _State:
         path = self.path / "state.json"
-        return msgspec.json.decode(path.read_bytes(), type=_State) if path.is_file() else _State()
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=_State) if path.is_file() else _State()
+        except msgspec.DecodeError as error:
+            hint = "Put it back from a copy; or move it away, and say with wl use which commons verbs mean."
+            raise NodeError(f"{path} is damaged: {error}", hint) from error
 
     def _write_state(self, state: _State) -> None:
         write_file(self.path / "state.json", msgspec.json.encode(state))
@@ -280,6 +329,14 @@ class Home:
     def peers(self, commons: str) -> list[Peer]:
         """Return the peers of a commons."""
         return self.peer_book(commons).peers()
+
+
+def _founded(path: Path) -> Genesis:
+    try:
+        return genesis.parse(path.read_bytes())
+    except InvalidGenesis as error:
+        hint = f"Move {path.parent.parent} away, and wl join the commons where a peer has it."
+        raise InvalidGenesis(f"{path} is damaged: {error}", hint) from error
 
 
 def locate(environment: Mapping[str, str] | None = None) -> Path:

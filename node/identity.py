@@ -234,6 +234,7 @@ def adopt(home: Home, offered: Sequence[KeyLog], actor: str | None) -> KeyLog:
                 f"no key log there lists {public.did}",
                 f"On a machine that is a device: wl id add-device {public.did}",
             )
+        home.remember(keys.scid)
         return home.box.commit(keys.raw)
 
 
@@ -284,7 +285,9 @@ def recover(
     }
     revoked = tuple(_revoke(one, new.public.did, its) for one, its in left.items())
     asked = Change(add=((new.public, ASSERTION),), revoke=revoked)
-    return change(home, kept, lambda _: asked, device=Unlocked(new, None), found=keys), left
+    changed = change(home, kept, lambda _: asked, device=Unlocked(new, None), found=keys)
+    home.remember(keys.scid)
+    return changed, left
 
 
 def _concerns(keys: KeyLog, key: PublicKey) -> bool:

@@ -87,11 +87,14 @@ class Keybox:
         """Return the public half of a key in the box; None without such a file, or where nobody can tell.
 
         In OpenSSH's form, which is what the box writes, it is in the clear. Of others only the passphrase tells.
+
+        Raises:
+            KeyFileError: The file is damaged.
         """
         path = self.path(name)
         try:
             raw = path.read_bytes()
-            return openssh.public_of(raw) if openssh.is_openssh(raw) else unlock(path, None).key.public
+            return _public_of(path, raw) if openssh.is_openssh(raw) else unlock(path, None).key.public
         except (FileNotFoundError, PassphraseNeeded):
             return None
 
@@ -195,6 +198,13 @@ def _fits(path: Path, fits: Callable[[PublicKey], bool]) -> bool:
     except (KeyFileError, KeyFormatError):
         # Half a file: its writer was killed, long before any key log could name the key.
         return False
+
+
+def _public_of(path: Path, raw: bytes) -> PublicKey:
+    try:
+        return openssh.public_of(raw)
+    except KeyFileError as error:
+        raise KeyFileError(f"{path}: {error}", error.hint) from error
 
 
 def _none(_: PublicKey) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from beads import ids
 from beads.errors import NotAllowed, NotFound
 from node import sheetfiles
 from node.commons import Commons
@@ -83,7 +84,7 @@ def take_over(home: Home, chosen: str, item: str) -> ItemView:
 
     Raises:
         NotFound: The commons is no fork, or its parent has no such item.
-        WrongStatus: It is no longer open there.
+        WrongStatus: It is no longer open there, or somebody has offered it anew already.
     """
     parent = home.commons()[chosen].parent
     if parent is None or parent.commons not in home.commons():
@@ -96,4 +97,12 @@ def take_over(home: Home, chosen: str, item: str) -> ItemView:
         raise WrongStatus(f"the item is {found.status} there")
     with Commons(home, chosen) as ours:
         origin = f"external:{short(parent.commons)}:{found.id}"
+        _refuse_second(ours, origin)
         return ours.adopt(words.get("title", ""), words.get("description", ""), found.terms, origin)
+
+
+def _refuse_second(ours: Commons, origin: str) -> None:
+    sql = """SELECT l.entity FROM links l JOIN items i ON i.entity = l.entity
+             WHERE l.kind = 'adopted-from' AND l.target = :origin AND i.status <> 'withdrawn'"""
+    for (item,) in ours.index.database.query(sql, {"origin": origin}):
+        raise WrongStatus(f"it was offered anew already, as {ids.short(item)}", f"See: wl show {ids.short(item)}")

@@ -20,7 +20,7 @@ import msgspec
 
 from beads.errors import NotFound
 from beads.files import write_file
-from node.errors import Usage
+from node.errors import NodeError, Usage
 
 DAY_MS = 24 * 60 * 60 * 1000
 FIRST_WAIT_MS = 2_000
@@ -217,7 +217,11 @@ class PeerBook:
 
     def _read(self, name: str, kind: Any) -> Any:
         path = self._folder / name
-        return msgspec.json.decode(path.read_bytes(), type=kind) if path.is_file() else None
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind) if path.is_file() else None
+        except msgspec.DecodeError as error:
+            hint = "Put it back from a copy; or move it away, and name the peers anew: wl peer add URL"
+            raise NodeError(f"{path} is damaged: {error}", hint) from error
 
     def _write(self, name: str, value: Any, *, durable: bool = True) -> None:
         write_file(self._folder / name, msgspec.json.encode(value), durable=durable)

@@ -101,6 +101,11 @@ def _logs(keys: KeyLog, did: str, view: Viewpoint) -> dict[str, str]:
     return {ids.log_id(commons, keys.scid, did): commons for commons in view.names}
 
 
+def going_on(keys: KeyLog, here: str | None) -> list[str]:
+    """Say which keys go on speaking for their owner in everything, once another does no longer."""
+    return [f"{did}{' (this machine)' if did == here else ''} goes on." for did in sorted(keys.device_keys())]
+
+
 # -- what a revocation leaves ----------------------------------------------------------------------------------------
 
 

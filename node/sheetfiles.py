@@ -18,9 +18,11 @@ from node.commons import Commons
 from node.errors import Usage
 from node.home import Home
 from stamps.errors import StampsError
+from stamps.jcs import jcs_parse
 from stamps.sheet import EarnedStamp
-from wanted import choosing, portable, verify
+from wanted import carried, choosing, portable, sheetfile, verify
 from wanted.errors import WantedError
+from wanted.sheetfile import SheetFile
 from wanted.verifying import VerifiedSheet, verify_file
 
 _DIGITS = 32
@@ -45,16 +47,19 @@ class Written(NamedTuple):
         shown: How many stamps it shows.
         held: How many I could show.
         taken_back: How many were taken back; those cannot be shown.
+        carried: How many of those shown are known from sheets that are kept here alone.
     """
 
     raw: bytes
     shown: int
     held: int
     taken_back: int
+    carried: int = 0
 
 
 def export(home: Home, choice: Choice, prepare: Callable[[Commons], None]) -> Written:
-    """Make a sheet of the stamps that I have earned in all commons followed here but the private ones.
+    """Make a sheet of the stamps that I have earned: in all commons followed here but the private ones, and elsewhere,
+    as far as sheets of mine that are kept here prove them.
 
     Args:
         home: Mine.
@@ -72,14 +77,26 @@ def export(home: Home, choice: Choice, prepare: Callable[[Commons], None]) -> Wr
         for ours in followed:
             prepare(ours)
         earned = [stamp for ours in followed for stamp in ours.earned(author.actor)]
-        held = [stamp for stamp in earned if not stamp.withdrawn]
+        others = carried.gather(_mine(home, author.actor), author.actor, home.commons().keys())
+        names |= {each.commons: each.name for each in others}
+        elsewhere = [stamp for each in others for stamp in each.stamps]
+        held = [stamp for stamp in earned if not stamp.withdrawn] + elsewhere
         shown = choosing.choose(held, names, choice.only, choice.without)
         parts = [
             portable.gather(ours.ledger, author.actor, lambda stamp: stamp.op in shown, words=choice.words)
             for ours in followed
         ]
+    parts += [carried.part(each, shown, words=choice.words) for each in others]
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Written(portable.export(parts, author, created), len(shown), len(held), len(earned) - len(held))
+    from_files = sum(stamp.op in shown for stamp in elsewhere)
+    taken_back = sum(stamp.withdrawn for stamp in earned)
+    return Written(portable.export(parts, author, created), len(shown), len(held), taken_back, from_files)
+
+
+def _mine(home: Home, me: str) -> list[SheetFile]:
+    """Return the sheets of mine that are kept here and hold."""
+    mine = [path for path in files(home) if path.parent.name == me and check(path) is None]
+    return [sheetfile.read(jcs_parse(verify.read(path))) for path in mine]
 
 
 # -- those that are kept -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from stamps.errors import KeyFileError
+from stamps.errors import KeyFileError, PassphraseNeeded
 from stamps.keys import SEED_BYTES, SigningKey
 from stamps.openssh import dump_plain, is_openssh, load_plain
 
@@ -33,6 +33,17 @@ def read_key(path: Path, passphrase: bytes | None = None) -> SigningKey:
         KeyFileError: missing, open to others, damaged, not Ed25519, or the passphrase is missing or wrong.
     """
     data = _read_private(path)
+    if not data:
+        raise KeyFileError(f"{path} is empty", "Put the key back from a copy.")
+    try:
+        return _load(data, passphrase)
+    except PassphraseNeeded:
+        raise
+    except KeyFileError as error:
+        raise KeyFileError(f"{path}: {error}", error.hint) from error
+
+
+def _load(data: bytes, passphrase: bytes | None) -> SigningKey:
     key = load_plain(data) if is_openssh(data) else None
     if key is None:
         # Imported here: `cryptography` takes 20 to 40 ms, and an unencrypted OpenSSH key needs none of it.

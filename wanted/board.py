@@ -73,7 +73,7 @@ def _offered(title: str | None, terms: Terms) -> dict[str, str]:
     if title is not None and (not title.strip() or not canon.is_line(title)):
         raise BadItem("a title is one line of text", 'wl post "Title" --description "…"')
     if problem:
-        raise BadItem(problem)
+        raise BadItem(problem, "wl post --help says what an offer can have.")
     return {} if title is None else {"title": title.strip()}
 
 
@@ -113,7 +113,7 @@ def submit(item: ItemView, actor: str, evidence: Sequence[Evidence], summary: st
         BadItem: There is no evidence.
     """
     if item.status in lifecycle.FINAL:
-        raise WrongStatus(f"the item is {item.status}")
+        raise WrongStatus(f"the item is {item.status}", "See: wl browse --status open")
     held_by_another = item.holder is not None and item.holder.actor != actor
     if held_by_another and not item.terms.competition:
         raise Taken("the item was granted to another")
@@ -136,14 +136,24 @@ def accept(item: ItemView, log: str, submission: str | None, asked: Asked = ANYB
         NotFound: No submission that waits is called so, or several are.
         Taken: The submitter was never granted the item.
     """
-    _check_home(item, log)
-    _check_open("wanted.accept", item)
+    check_acceptable(item, log)
     chosen = meant.submission(item, submission, meant.TO_JUDGE, asked)
     actor = item.submissions[chosen].actor
     if actor not in item.granted and not item.terms.competition:
         hint = f"Grant it first: wl grant {ids.short(item.id)} {actor}"
         raise Taken("the submitter was never granted this item", hint)
     return [Draft("wanted.accept", _home(item) | {"submission": chosen, "actor": actor})]
+
+
+def check_acceptable(item: ItemView, log: str) -> None:
+    """Find out whether anything of an item can be accepted, before it is asked what.
+
+    Raises:
+        NotYours: This log is not the item's home.
+        WrongStatus: The item is over.
+    """
+    _check_home(item, log)
+    _check_open("wanted.accept", item)
 
 
 def grant(item: ItemView, log: str, actor: str, until: int) -> list[Draft]:
@@ -335,7 +345,8 @@ def _check_home(item: ItemView, log: str) -> None:
 
 def _check_open(op: str, item: ItemView) -> None:
     if not lifecycle.allowed(op, item.status):
-        raise WrongStatus(f"the item is {item.status}")
+        judge = f"; judge what was accepted: wl stamp {ids.short(item.id)}" if item.accepted else ""
+        raise WrongStatus(f"the item is {item.status}", f"See: wl show {ids.short(item.id)}{judge}")
 
 
 def _home(item: ItemView) -> dict[str, Any]:

@@ -11,7 +11,7 @@ _READ, _WRITE, _END = "node.cli.bd_read", "node.cli.bd_write", "node.cli.bd_end"
 _LINKS, _PAST = "node.cli.bd_links", "node.cli.bd_past"
 _MEMORY, _CARE, _JSONL = "node.cli.bd_memory", "node.cli.bd_care", "node.cli.bd_jsonl"
 VERBS = {
-    "init": (_CARE, "init", "Set up a ledger for this repository."),
+    "init": ("node.cli.bd_init", "init", "Set up a ledger for this repository."),
     "create": (_WRITE, "create", "Make a bead."),
     "q": (_WRITE, "q", "Make a bead quickly: prints its id only."),
     "ready": (_READ, "ready", "Work that nothing keeps waiting, the most urgent first."),

@@ -1,131 +1,26 @@
-"""bd init, config, doctor, lint, sync, where: setting a ledger up and keeping it well."""
+"""bd config, doctor, lint, sync, where, ping: keeping a ledger well."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from beads import alias, genesis, ids, settings
+from beads import known_settings
 from beads.deadlock import circles
-from beads.errors import BadWord, NotFound, RemoteError
+from beads.errors import RemoteError
 from beads.limits import PATIENCE
 from beads.listing import Query, check, rows
-from beads.reading import Reader
-from beads.sync import fetch_founding
+from beads.reading import NOT_OWN, Reader
 from beads.tracker import Tracker
+from beads.vocabulary import TOMBSTONE
+from beads.wording import counted
 from node import exchange, ledgers, wiring
 from node.cli.bd_common import Desk, bd_verb
 from node.cli.common import Verbs
-from node.cli.owner import ensure_identity
 from node.errors import Usage
 from node.home import Home
 from node.ledgers import Place
 from node.peers import Peer
-from stamps.encoding import b64u_encode
-
-
-@bd_verb()
-@click.option("--prefix", "-p", help="What ids begin with. Default: the folder's name.")
-@click.option("--ledger", help="Share a ledger that is on this machine already: its id, or how it begins.")
-@click.option("--peer", "peers", multiple=True, help="A git repository to share it through; repeat for more.")
-@click.option(
-    "--from", "source", metavar="URL", help="Fetch the ledger from a git repository that it is shared through."
-)
-def init(desk: Desk, prefix: str | None, ledger: str | None, peers: tuple[str, ...], source: str | None) -> None:
-    """Set up a ledger for this repository: one small file, .beads/ledger.toml; git is not touched."""
-    home = desk.home
-    top = ledgers.top(Path.cwd())
-    folder = top / ".beads"
-    known = _known(home, top)
-    ensure_identity(home, desk.output)
-    if known is not None:
-        if prefix not in (None, known.prefix) or ledger:
-            raise Usage("this repository has a ledger already", "bd where shows it; .beads/ledger.toml names it.")
-        _more_peers(home, folder, known, (*peers, *((source,) if source else ())))
-        if not (home.commons_folder(known.ledger) / "repo.git").is_dir():
-            _fetch(home, known.ledger, source or next(iter(known.peers), None), known.peers)
-        _say_init(desk, known, top, again=True)
-        return
-    name = alias.prefix_for(top.name) if prefix is None else prefix
-    if not alias.PREFIX.fullmatch(name):
-        raise BadWord(f"{name!r} cannot be a prefix", "Lower-case letters, digits, - and _: --prefix shop")
-    chosen = _existing(home, ledger, source) or found_ledger(home, name)
-    place = Place(chosen, folder, name, (*peers, *((source,) if source and source not in peers else ())))
-    for peer in place.peers:
-        home.peer_book(chosen).add(Peer(peer))
-    ledgers.write(folder, place)
-    with desk.writing() as tracker:
-        if not tracker.read.settings.values.get("issue_prefix"):
-            tracker.set_setting("issue_prefix", name)
-    _say_init(desk, place, top, again=False)
-
-
-def _known(home: Home, top: Path) -> Place | None:
-    """Return what stands here already; a linked worktree has what its main one has, or they would drift apart."""
-    found = ledgers.find(home, {}, top)
-    if found is None or found.folder is None:
-        return None
-    return found if found.folder == top / ".beads" or (top / ".git").exists() else None
-
-
-def _more_peers(home: Home, folder: Path, known: Place, peers: Sequence[str]) -> None:
-    """Share a ledger through more repositories."""
-    new = [peer for peer in peers if peer not in known.peers]
-    for peer in new:
-        home.peer_book(known.ledger).add(Peer(peer))
-    if new:
-        ledgers.write(folder, known._replace(peers=(*known.peers, *new)))
-
-
-def _existing(home: Home, ledger: str | None, source: str | None) -> str | None:
-    if ledger and source:
-        raise Usage("--ledger and --from: give one")
-    if ledger:
-        fits = [known for known, g in home.commons().items() if g.private and known.startswith(ledger)]
-        if len(fits) != 1:
-            raise NotFound(f"no ledger {ledger} here", "bd where shows the one in use; wl list --private shows all.")
-        return fits[0]
-    return _fetch(home, None, source, ()) if source else None
-
-
-def found_ledger(home: Home, name: str) -> str:
-    """Make a ledger; return its id."""
-    raw = genesis.build(
-        name=name, salt=b64u_encode(wiring.salt()), created=wiring.now_ms(), delegates=(home.key_log().scid,),
-        private=True,
-    )  # fmt: skip
-    return wiring.found(home, raw)
-
-
-def _fetch(home: Home, wanted: str | None, source: str | None, peers: Sequence[str]) -> str:
-    """Bring a ledger here from a repository that it is shared through."""
-    if source is None:
-        raise NotFound("the ledger is not on this machine, and its file names nobody who has it", "bd init --from URL")
-    founding = fetch_founding(wiring.remote(source, PATIENCE), wanted)
-    chosen = ids.commons_id(founding.genesis)
-    if (wanted is not None and chosen != wanted) or not genesis.parse(founding.genesis).private:
-        raise NotFound(f"{source} holds no such ledger", "It may hold a commons: wl join URL")
-    wiring.found(home, founding.genesis)
-    for peer in {source, *peers}:
-        home.peer_book(chosen).add(Peer(peer))
-    ledger = wiring.open_ledger(home, chosen)
-    try:
-        wiring.syncer(ledger, wiring.remote(source, PATIENCE)).sync(push=False)
-    finally:
-        ledger.close()
-    return chosen
-
-
-def _say_init(desk: Desk, place: Place, top: Path, *, again: bool) -> None:
-    data = {"ledger": place.ledger, "prefix": place.prefix, "file": str((place.folder or top) / ledgers.FILE)}
-    issues = top / ".beads" / ledgers.ISSUES
-    lines = [f"✓ bd {'was' if again else ''} initialized successfully{' before' if again else '!'}".replace("  ", " ")]
-    lines += [f"  Ledger: {place.ledger[:20]}…", f"  Prefix: {place.prefix} (ids like {place.prefix}-a3f)"]
-    hints = ['bd create "Title"', "bd ready", f"Commit {Path('.beads') / ledgers.FILE}: clones and worktrees find it."]
-    if issues.is_file() and not again:
-        hints.insert(0, "bd import   (there is a .beads/issues.jsonl)")
-    desk.output.result(data, lines, hints)
 
 
 @bd_verb()
@@ -142,8 +37,14 @@ def where(desk: Desk) -> None:
 def ping(desk: Desk) -> None:
     """Say whether the ledger answers."""
     with desk.reading() as reader:
-        ((total,),) = reader.rows("SELECT COUNT(*) FROM beads")
+        total = _total(reader)
     desk.output.result({"status": "ok", "beads": total}, "ok")
+
+
+def _total(reader: Reader) -> int:
+    """Count the beads, without what the ledger keeps about itself."""
+    ((total,),) = reader.rows(f"SELECT COUNT(*) FROM beads WHERE {NOT_OWN} AND status <> '{TOMBSTONE}'")
+    return int(total)
 
 
 @bd_verb(name="set")
@@ -151,12 +52,12 @@ def ping(desk: Desk) -> None:
 @click.argument("value")
 def config_set(desk: Desk, key: str, value: str) -> None:
     """Set KEY to VALUE, for every clone of the ledger."""
-    odd = settings.check(key, value)
+    odd = known_settings.check(key, value)
     with desk.writing() as tracker:
         tracker.set_setting(key, value)
     if odd:
         desk.output.trouble(f"Warning: {odd}")
-    desk.output.result({"key": key, "value": value}, f"Set {key} = {value}")
+    desk.output.result({"key": key, "value": value, "warning": odd}, f"Set {key} = {value}")
 
 
 @bd_verb(name="get")
@@ -182,10 +83,13 @@ def config_unset(desk: Desk, key: str) -> None:
 @click.option("--known", is_flag=True, help="What can be set.")
 def config_list(desk: Desk, known: bool) -> None:
     """Show all settings."""
+    if known:
+        what = {key: one.what for key, one in known_settings.KNOWN.items()}
+        desk.output.result({"settings": what}, [f"{key:<28}  {text}" for key, text in what.items()])
+        return
     with desk.reading() as reader:
-        values: Mapping[str, str] = settings.KNOWN if known else dict(sorted(reader.settings.values.items()))
-    lines = [f"{key} = {value}" if not known else f"{key:<28}  {value}" for key, value in values.items()]
-    desk.output.result({"settings": dict(values)}, lines or "Nothing is set.")
+        values = dict(sorted(reader.settings.values.items()))
+    desk.output.result({"settings": values}, [f"{key} = {value}" for key, value in values.items()] or "Nothing is set.")
 
 
 config = Verbs("config", "The ledger's settings.", config_set, config_get, config_unset, config_list)
@@ -254,8 +158,8 @@ def doctor(desk: Desk) -> None:
         lost = [
             row[0] for row in reader.rows("SELECT DISTINCT b.shown FROM lost l JOIN beads b ON b.entity = l.entity")
         ]
-        ((total,),) = reader.rows("SELECT COUNT(*) FROM beads")
-    lines = [f"✓ {total} beads, index up to date"]
+        total = _total(reader)
+    lines = [f"✓ {counted(total, 'bead')}, index up to date"]
     for name, hits in (("beads that wait for each other for ever", stuck), *found.items(), ("conflicts", lost)):
         if hits:
             hint = _CHECKS.get(name, ("", "bd dep cycles" if hits is stuck else "bd conflicts"))[1]
@@ -318,7 +222,7 @@ def _with(home: Home, tracker: Tracker, peer: Peer, *, pull: bool, push: bool) -
         return {"peer": peer.url, "did": "", "error": str(error)}
     return {
         "peer": peer.url,
-        "did": f"{done.report.accepted} operation(s) pulled, {len(done.pushed)} log(s) pushed",
+        "did": f"{counted(done.report.accepted, 'operation')} pulled, {counted(len(done.pushed), 'log')} pushed",
         "error": "",
     }
 

@@ -128,18 +128,24 @@ class Desk:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(bead)
 
-    def chosen(self, ledger: str, given: Sequence[str], complaint: str) -> list[str]:
+    def chosen(self, reader: Reader, given: Sequence[str], complaint: str, *, tell: bool = True) -> list[str]:
         """Return the beads named, or the one touched last.
+
+        Args:
+            tell: Say which one that is, where none is named.
 
         Raises:
             BadWord: There is neither.
         """
         if given:
             return list(given)
-        path = self._last(ledger)
+        path = self._last(reader.index.commons)
         if not path.is_file():
             raise BadWord(complaint, "Name one: bd list shows them.")
-        return [path.read_text().strip()]
+        bead = path.read_text().strip()
+        if tell:
+            self.output.note(f"Touched last: {reader.name_of(bead)}  {reader.view(bead).texts.get('title', '')}")
+        return [bead]
 
     def _last(self, ledger: str) -> Any:
         # One for each agent: dozens work side by side.

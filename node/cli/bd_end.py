@@ -11,6 +11,7 @@ from beads.errors import BadWord, NotFound
 from beads.listing import Query
 from beads.record import Record
 from beads.tracker import Tracker
+from beads.wording import counted
 from node import wiring
 from node.cli.bd_common import Desk, Failures, bd_verb, dated
 from node.cli.bd_write import claim_first, time_of, warn_of_past
@@ -30,12 +31,12 @@ def close(
     desk: Desk, beads: tuple[str, ...], reason: str, reason_file: str | None, failed: bool | None, session: str,
     force: bool, fence: int | None, suggest_next: bool, claim_next: bool,
 ) -> None:  # fmt: skip
-    """Say that beads are done."""
+    """Say that beads are done; without an id the one that you touched last."""
     said = Path(reason_file).read_text().strip() if reason_file else reason
     outcome = None if failed is None else "failure" if failed else "success"
     failures = Failures()
     with desk.writing() as tracker:
-        chosen = desk.chosen(tracker.ledger.commons, beads, "no issue ID provided")
+        chosen = desk.chosen(tracker.read, beads, "no issue ID provided")
         done = tracker.close(chosen, said, force=force, session=session, outcome=outcome, fence=fence)
         for _, error in done.refused:
             failures.add(error)
@@ -86,7 +87,7 @@ def _each(desk: Desk, beads: Sequence[str], act: Any, did: str, did_not: str) ->
 
 
 @bd_verb()
-@click.argument("beads", nargs=-1)
+@click.argument("beads", nargs=-1, required=True)
 @click.option("--until", help="A date (its beginning), 2026-12-24T18:00, 2d, tomorrow.")
 def defer(desk: Desk, beads: tuple[str, ...], until: str | None) -> None:
     """Put beads off until a point of time; then they are ready again by themselves."""
@@ -177,7 +178,7 @@ def _preview(desk: Desk, tracker: Tracker, chosen: Sequence[str]) -> None:
     lines = ["DELETE PREVIEW", ""]
     for bead, one in zip(chosen, records, strict=True):
         ((links,),) = tracker.read.rows("SELECT COUNT(*) FROM links WHERE bead = :b OR entity = :b", {"b": bead})
-        lines.append(f"  {one['id']}  {one['title']}  ({links} link(s))")
+        lines.append(f"  {one['id']}  {one['title']}  ({counted(links, 'link')})")
     lines += ["", "Nothing was deleted. --force deletes; bd restore brings back."]
     desk.output.result({"preview": [one["id"] for one in records], "deleted": []}, lines)
 

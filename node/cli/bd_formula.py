@@ -13,6 +13,7 @@ from beads.errors import BadWord, NotFound
 from beads.formula import SIZE, Formula, FormulaError, Step, nearest
 from beads.formula_read import parse
 from beads.molecule import waves
+from beads.wording import counted
 from beads.workflow import Workflow
 from node import ledgers
 from node.cli.bd_common import Desk, bd_verb
@@ -179,7 +180,9 @@ def formula_check(desk: Desk, formulas: tuple[str, ...]) -> None:
     """Read formulas, and say what is wrong with the first that cannot be used."""
     found = [shelf(desk).open(one)[0] for one in formulas]
     data = {"ok": [one.formula for one in found]}
-    desk.output.result(data, [f"✓ {one.formula}: {_count(one.steps or one.template)} step(s)" for one in found])
+    desk.output.result(
+        data, [f"✓ {one.formula}: {counted(_count(one.steps or one.template), 'step')}" for one in found]
+    )
 
 
 formula = Verbs("formula", "Templates of work: list, show, check.", formula_list, formula_show, formula_check)
@@ -206,7 +209,7 @@ def cook(desk: Desk, formula: str, given: tuple[str, ...], dry_run: bool, proto:
         name = tracker.read.name_of(made.root)
         desk.touched(tracker, made.root)
         data = {"id": name, "formula": cooked.formula, "beads": len(made.beads)}
-        text = f"✓ Kept {cooked.formula} as proto {name} ({len(made.beads)} beads)"
+        text = f"✓ Kept {cooked.formula} as proto {name} ({counted(len(made.beads), 'bead')})"
         desk.output.result(data, text, [f"bd mol pour {name}", f"bd mol show {name}"])
 
 
@@ -214,7 +217,10 @@ def show_cooked(desk: Desk, cooked: Cooked) -> None:
     """Print what was cooked, in waves."""
     gates = {node.key for node in cooked.nodes if node.gate}
     laid = waves((node.key for node in cooked.nodes), cooked.edges, gates)
-    lines = [f"{cooked.root.title}: {len(cooked.nodes) - 1} bead(s) below the molecule; nothing was written.", ""]
+    lines = [
+        f"{cooked.root.title}: {counted(len(cooked.nodes) - 1, 'bead')} below the molecule; nothing was written.",
+        "",
+    ]
     titles = {node.key: node.title for node in cooked.nodes}
     for number, front in enumerate(laid.fronts, 1):
         lines.append(f"Wave {number}:")

@@ -230,7 +230,7 @@ def slot_acquire(desk: Desk, name: str, lease: str | None) -> None:
     if slot.holder != asked:
         place = slot.waiters.index(asked) + 1
         raise ConflictError(
-            f"{slot.holder} holds the merge slot until {said['until']}; {asked} is number {place} in the queue",
+            f"{slot.holder} holds the merge slot until {dated(said['until'])}; {asked} is number {place} in the queue",
             "Ask again later: bd merge-slot acquire. bd merge-slot leave gives your turn up.",
         )
     desk.output.result(said, f"✓ {asked} holds the merge slot until {dated(said['until'])}.", ["bd merge-slot release"])

@@ -1,21 +1,26 @@
 """bd import, bd export: trading beads with tools that keep them in `issues.jsonl`."""
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from beads import exporter, importer, jsonl, listing
+from beads import exporter, importer, jsonl, listing, oddities
 from beads.errors import NotFound, Refused
 from beads.exporter import ORDERS
 from beads.importer import Imported
-from beads.jsonl import Document
+from beads.jsonl import Problem
 from beads.merge import Policy
+from beads.wording import counted
 from node import ledgers
 from node.cli.bd_common import Desk, bd_verb, export_file
 from node.home import Home
+
+FEW = 20
+"""Problems of one kind that are told one by one."""
 
 
 @bd_verb(name="import")
@@ -29,14 +34,17 @@ from node.home import Home
     help="Where both sides changed something: the later one, ours, theirs, or stop.",
 )
 @click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
-@click.option("--strict", is_flag=True, help="Write nothing if a line cannot be read.")
+@click.option("--strict", is_flag=True, help="Write nothing if a line, or a value, cannot be read.")
 def import_(desk: Desk, file: str | None, input_: str | None, policy: str, dry_run: bool, strict: bool) -> None:
     """Bring in a file of beads, one JSON object a line; without FILE .beads/issues.jsonl, - is standard input."""
     source = file or input_ or str(_issues(desk.home))
     raw = sys.stdin.buffer.read() if source == "-" else _read(Path(source))
+    document = jsonl.read(raw)
     if strict:
-        _refuse_problems(jsonl.read(raw))
+        _refuse(document.problems)
     with desk.writing() as tracker:
+        if strict:
+            _refuse(oddities.unreadable(document, tracker.read.settings.statuses))
         done = importer.bring_in(tracker, raw, Policy(policy), dry_run=dry_run)
     _report(desk, source, done, dry_run=dry_run)
 
@@ -55,15 +63,14 @@ def _read(path: Path) -> bytes:
         raise NotFound(f"there is no file {path}") from None
 
 
-def _refuse_problems(document: Document) -> None:
-    if document.problems:
-        first = document.problems[0]
-        raise Refused(first.sentence, f"{len(document.problems)} line(s) in all; {first.hint}")
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise Refused(problems[0].sentence, f"{counted(len(problems), 'problem')} in all; {problems[0].hint}")
 
 
 def _report(desk: Desk, source: str, done: Imported, *, dry_run: bool) -> None:
-    for problem in done.problems:
-        desk.output.trouble(f"{problem.sentence} {problem.hint}")
+    for text in _told(done.problems):
+        desk.output.trouble(text)
     data: dict[str, Any] = {
         "source": source, "created": done.created, "updated": done.updated, "skipped": done.unchanged,
         "memories": done.memories, "dry_run": dry_run, "stale": done.stale, "contested": done.contested,
@@ -78,18 +85,36 @@ def _report(desk: Desk, source: str, done: Imported, *, dry_run: bool) -> None:
         data["changes"] = [{"id": one.id, "what": one.what, "members": dict(one.members)} for one in done.changes]
     word = "Would import" if dry_run else "✓ Imported"
     lines = [f"{word} from {source}: {done.created} new, {done.updated} changed, {done.unchanged} as they were"]
-    lines += [f"  {n} {what}" for n, what in _remarks(done) if n]
+    lines += [f"  {remark}" for remark in _remarks(done)]
     if dry_run:
         lines += [f"  {one.what:<8}  {one.id}  {_members(one.members)}" for one in done.changes]
     desk.output.result(data, lines, ["bd conflicts"] if done.conflicts else [])
 
 
-def _remarks(done: Imported) -> Iterator[tuple[int, str]]:
-    yield done.memories, "memories"
-    yield done.stale, "older than what is known here: left as they are"
-    yield len(done.conflicts), "changed on both sides: the later one stands, the other is kept (bd conflicts)"
-    yield len(done.contested), f"under an id that another bead has: both are kept ({', '.join(done.contested[:5])})"
-    yield len(done.problems), "line(s) with problems, see above"
+def _told(problems: Sequence[Problem]) -> Iterator[str]:
+    """Tell of problems, of each kind the first few."""
+    kinds: Counter[str] = Counter()
+    for one in problems:
+        kinds[one.code] += 1
+        if kinds[one.code] <= FEW:
+            yield f"{one.sentence} {one.hint}"
+    for code, count in kinds.items():
+        if count > FEW:
+            yield f"… and {count - FEW} more: {jsonl.PROBLEMS[code][0] if code in jsonl.PROBLEMS else code} (--json)"
+
+
+def _remarks(done: Imported) -> Iterator[str]:
+    if done.memories:
+        yield counted(done.memories, "memory", "memories")
+    if done.stale:
+        yield f"{done.stale} older than what is known here: left as they are"
+    if done.conflicts:
+        yield f"{len(done.conflicts)} changed on both sides: the later one stands, the other is kept (bd conflicts)"
+    if done.contested:
+        shown = ", ".join(done.contested[:5])
+        yield f"{len(done.contested)} under an id that another bead has: both are kept ({shown})"
+    if done.problems:
+        yield f"{counted(len(done.problems), 'problem')}, see above"
 
 
 def _members(members: Any) -> str:
@@ -111,4 +136,4 @@ def export(desk: Desk, output: str | None, order: str | None, status: str | None
             sys.stdout.buffer.write(exporter.export(reader, None, chosen, status, memories=include_memories))
             return
         count = export_file(reader, Path(output), chosen, status, memories=include_memories)
-    desk.output.result({"file": output, "exported": count}, f"✓ Exported {count} beads to {output}")
+    desk.output.result({"file": output, "exported": count}, f"✓ Exported {counted(count, 'bead')} to {output}")

@@ -11,6 +11,7 @@ from beads.errors import BadWord
 from beads.listing import Query
 from beads.memory import Memory
 from beads.reading import Reader
+from beads.wording import counted
 from node import ledgers, wiring
 from node.cli.bd_common import Desk, bd_verb, who
 from node.terminal import shown
@@ -82,7 +83,7 @@ def _line(row: listing.Row, *, foreign: bool) -> str:
 
 def _conflicts(reader: Reader) -> str:
     ((n,),) = reader.rows("SELECT COUNT(DISTINCT entity) FROM lost")
-    return f"{n} bead(s) have conflicts: bd conflicts" if n else ""
+    return f"{counted(n, 'bead')} with conflicts: bd conflicts" if n else ""
 
 
 def _with_memories(text: str, known: list[Memory], room: int, *, full: bool, left: int) -> str:
@@ -211,5 +212,5 @@ def _compact(desk: Desk, bead: str, summary: str) -> None:
         }  # fmt: skip
         tracker.update(view.id, news)
         name = tracker.read.name_of(view.id)
-        text = f"✓ Compacted {name}: {size} characters to {len(summary)}"
+        text = f"✓ Compacted {name}: {counted(size, 'character')} to {len(summary)}"
         desk.output.result({"id": name, "original_size": size, "size": len(summary)}, text)

@@ -11,6 +11,7 @@ from beads.errors import NotFound
 from beads.molecule import BONDS, WISP_TTL_MS
 from beads.reading import Reader
 from beads.tracker import NOTHING, Tracker
+from beads.wording import counted
 from beads.workflow import Poured, Workflow
 from beads.workflow_swarm import status, validate
 from beads.workflow_tree import Part, Tree, existing, is_workable, open_molecules, tree
@@ -100,7 +101,7 @@ def _show(desk: Desk, found: Cooked | str, values: Mapping[str, str]) -> None:
     with desk.writing() as tracker:
         titles = [item.title for item in Workflow(tracker).plan(found, values).items]
         data = {"dry_run": True, "title": titles[0], "beads": titles}
-        desk.output.result(data, [f"Would make {len(titles)} beads:", *(f"  {title}" for title in titles)])
+        desk.output.result(data, [f"Would make {counted(len(titles), 'bead')}:", *(f"  {title}" for title in titles)])
 
 
 def _made(desk: Desk, tracker: Tracker, made: Poured, word: str) -> None:
@@ -109,7 +110,7 @@ def _made(desk: Desk, tracker: Tracker, made: Poured, word: str) -> None:
     root = found.parts[made.root]
     names = {key: found.parts[bead].shown for key, bead in made.beads.items()}
     ready = [part.shown for part in found.steps if is_workable(part, tracker.now_ms())]
-    text = [f"✓ {word} {root.shown}: {root.title} ({len(names)} beads)"]
+    text = [f"✓ {word} {root.shown}: {root.title} ({counted(len(names), 'bead')})"]
     text.append(f"  To begin with: {', '.join(ready) or 'nothing yet: gates hold it back (bd gate list)'}")
     following = [f"bd mol show {root.shown}", *(f"bd update {name} --claim" for name in ready[:1])]
     desk.output.result({"id": root.shown, "title": root.title, "beads": names, "ready": ready}, text, following)
@@ -259,7 +260,7 @@ def squash(desk: Desk, molecule: str, summary: str, force: bool, erase: bool) ->
         done = ending.squash(molecule, summary, force=force)
         erased = ending.erase(done.gone) if erase else 0
         digest, gone = tracker.read.name_of(done.digest), [tracker.read.name_of(bead) for bead in done.gone]
-        text = f"✓ Squashed {len(gone)} wisp(s) into {digest}{' and erased their words' if erase else ''}"
+        text = f"✓ Squashed {counted(len(gone), 'wisp')} into {digest}{' and erased their words' if erase else ''}"
         desk.output.result({"digest": digest, "deleted": gone, "erased": erased}, text, [f"bd show {digest}"])
 
 
@@ -274,7 +275,7 @@ def burn(desk: Desk, molecule: str, force: bool, erase: bool) -> None:
         name = tracker.read.name_of(tracker.read.find(molecule))
         gone = ending.burn(molecule, force=force)
         erased = ending.erase(gone) if erase else 0
-        text = f"✓ Burned {name}: {len(gone)} bead(s){' and their words' if erase else ''}"
+        text = f"✓ Burned {name}: {counted(len(gone), 'bead')}{' and their words' if erase else ''}"
         desk.output.result({"deleted": [tracker.read.name_of(bead) for bead in gone], "erased": erased}, text)
 
 
@@ -290,7 +291,9 @@ def gc(desk: Desk, older: str | None, dry_run: bool) -> None:
         names = [tracker.read.name_of(bead) for bead in gone]
         word = "Would delete" if dry_run else "Deleted"
         data = {"dry_run": dry_run, "deleted": [] if dry_run else names, **({"stale": names} if dry_run else {})}
-        desk.output.result(data, f"{word} {len(names)} wisp(s): {', '.join(names)}" if names else "No stale wisps.")
+        desk.output.result(
+            data, f"{word} {counted(len(names), 'wisp')}: {', '.join(names)}" if names else "No stale wisps."
+        )
 
 
 mol = Verbs(

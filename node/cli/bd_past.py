@@ -1,10 +1,11 @@
 """bd history, as-of, blame, conflicts: what was, and who did it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
-from beads import listing, past, times
+from beads import ids, listing, past, times
 from beads.errors import BadWord, NotFound
 from beads.past import Conflict, Event
 from beads.setting import setting
@@ -12,16 +13,29 @@ from node.cli.bd_common import Desk, bd_verb, dated, moment
 from node.cli.bd_show import page
 from node.errors import Usage
 from node.localtime import clock
-from node.terminal import pad, shown
+from node.terminal import pad, shown, width
 
 
 def _short(value: Any) -> str:
+    value = ", ".join(map(str, value)) if isinstance(value, list) else value
     text = "(nothing)" if value in (None, "") else dated(value).replace("\n", " ")
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _who(event: Event) -> str:
-    return pad(shown(event.who), 14)
+_WHO = 14
+"""Columns that names take at least."""
+
+
+def _called(event: Event) -> str:
+    """Return what to call whoever made a change; an actor's id is cut."""
+    return ids.short(event.who) if event.who == event.actor else event.who
+
+
+def _names(events: Iterable[Event]) -> dict[str, str]:
+    """Return who made each change, by its operation, all as wide as the widest."""
+    found = {one.op: shown(_called(one)) for one in events}
+    columns = max((width(name) for name in found.values()), default=0)
+    return {op: pad(name, max(columns, _WHO)) for op, name in found.items()}
 
 
 def _json(event: Event) -> dict[str, Any]:
@@ -38,10 +52,11 @@ def history(desk: Desk, bead: str, limit: int) -> None:
     """Who changed what, and when. It replicates: every clone tells the same."""
     with desk.reading() as reader:
         events = past.history(reader, reader.find(bead))[-limit:]
+        names = _names(events)
         lines = []
         for event in events:
             changes = "; ".join(f"{name}: {_short(value)}" for name, value in event.changes.items())
-            lines.append(f"{clock(event.ms):<25}  {_who(event)}  {event.what:<8}  {changes}".rstrip())
+            lines.append(f"{clock(event.ms):<25}  {names[event.op]}  {event.what:<8}  {changes}".rstrip())
         desk.array([_json(event) for event in events], lines)
 
 
@@ -81,7 +96,10 @@ def blame(desk: Desk, bead: str) -> None:
         rows = list(past.blame(reader, reader.find(bead)))
         data = [{"member": name, "value": value, "by": event.who, "at": times.text(event.ms), "op": event.op}
                 for name, value, event in rows]  # fmt: skip
-        lines = [f"{name:<20}  {_who(event)}  {clock(event.ms):<25}  {_short(value)}" for name, value, event in rows]
+        names = _names(event for *_, event in rows)
+        lines = [
+            f"{name:<20}  {names[event.op]}  {clock(event.ms):<25}  {_short(value)}" for name, value, event in rows
+        ]
         desk.array(data, lines)
 
 
@@ -105,15 +123,17 @@ def conflicts(desk: Desk, bead: str | None, member: str | None, keep: bool, take
              "lost_at": times.text(one.by.ms), "op": one.by.op}
             for one in found
         ]  # fmt: skip
-    lines = []
-    for one in data:
-        lines += [
-            f"{one['id']}  {one['member']}",
-            f"    kept  {_short(one['kept'])}  ({one['kept_by']}, {dated(one['kept_at'])})",
-            f"    lost  {_short(one['lost'])}  ({one['lost_by']}, {dated(one['lost_at'])}, {str(one['op'])[:12]})",
-        ]
+        lines = [line for one in found for line in _told(reader.name_of(one.bead), one)]
     settle = ["bd conflicts ID --resolve MEMBER --keep", "bd conflicts ID --resolve MEMBER --take OP"]
     desk.array(data, lines or "No conflicts.", settle if data else [])
+
+
+def _told(bead: str, one: Conflict) -> list[str]:
+    return [
+        f"{bead}  {one.name}",
+        f"    kept  {_short(one.kept)}  ({_called(one.over)}, {clock(one.over.ms)})",
+        f"    lost  {_short(one.lost)}  ({_called(one.by)}, {clock(one.by.ms)}, {ids.short(one.by.op)})",
+    ]
 
 
 def _resolve(desk: Desk, bead: str | None, member: str, take: str | None, *, keep: bool) -> None:

@@ -12,6 +12,7 @@ from beads.errors import BadWord
 from beads.listing import Query, Row
 from beads.reading import Reader
 from beads.vocabulary import PARENT
+from beads.wording import counted
 from node import wiring
 from node.cli.bd_common import (
     BUDGET,
@@ -222,7 +223,7 @@ def _reason(reader: Reader, row: Row) -> str:
     sql = """SELECT COUNT(*) FROM links l JOIN beads b ON b.entity = l.bead
              WHERE l.entity = :bead AND l.kind IN ('blocks', 'conditional-blocks')"""
     ((resolved,),) = reader.rows(sql, {"bead": row.id})
-    return f"{resolved} blocker(s) out of the way" if resolved else "nothing blocks it"
+    return f"{counted(resolved, 'blocker')} out of the way" if resolved else "nothing blocks it"
 
 
 def _said(blockers: Sequence[Mapping[str, Any]]) -> str:

@@ -32,11 +32,11 @@ from node.localtime import clock
 def show(
     desk: Desk, beads: tuple[str, ...], short: bool, moment_: str | None, fields: str | None, max_text: int
 ) -> None:
-    """One bead, or several, whole."""
+    """One bead, or several, whole; without an id the one that you touched last."""
     failures = Failures()
     at = moment(moment_, "--as-of", back=True)
     with desk.reading() as reader:
-        chosen = desk.chosen(reader.index.commons, beads, "issue ID is required")
+        chosen = desk.chosen(reader, beads, "issue ID is required", tell=False)
         if desk.output.json:
             whole = failures.of_each(chosen, lambda one: _whole(reader, reader.find(one), at))
             if whole:
@@ -118,7 +118,7 @@ def page(reader: Reader, bead: str, at: int | None, *, short: bool) -> list[str]
     """Return what there is to know of a bead as lines, as it stands or stood at a moment."""
     view = _view(reader, bead, at)
     whole = reader.record(view)
-    facts = f"[P{whole.get('priority', 2)} · {whole['status']} · {view.type}]"
+    facts = f"[P{view.fields.get('priority', 2)} · {view.status} · {view.type}]"
     head = f"{whole['id']} · {whole.get('title', '')}"
     if short:
         return [marked(view.status, f"{head}  {facts}")]

@@ -203,7 +203,7 @@ def update(
     set_metadata: tuple[str, ...], unset_metadata: tuple[str, ...], parent: str | None, pinned: bool | None,
     claim: bool, fence: int | None, force: bool, **given: Any,
 ) -> None:  # fmt: skip
-    """Change beads."""
+    """Change beads; without an id the one that you touched last."""
     members = members_of(given)
     warn_of_past(desk, members.get("defer_until"))
     members |= {k: v for k, v in (("title", title), ("status", status), ("issue_type", type_)) if v is not None}
@@ -218,7 +218,7 @@ def update(
         raise Usage("nothing to change", "bd update --help")
     failures = Failures()
     with desk.writing() as tracker:
-        chosen = desk.chosen(tracker.ledger.commons, beads, "no issue ID provided")
+        chosen = desk.chosen(tracker.read, beads, "no issue ID provided")
 
         def change(name: str) -> str:
             one = tracker.read.find(name)

@@ -48,10 +48,10 @@ def _verified(found: Verification) -> Iterator[str]:
 
 @verb()
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend: the index, half-done writes, packing.")
-@click.option("--check", is_flag=True, help="For scripts: a line for each finding, nothing written; 7 if any is bad.")
+@click.option("--check", is_flag=True, help="For scripts: a line for what is bad or worth knowing; nothing is written.")
 @click.option("--offline", is_flag=True, help="Do not compare with peers.")
 def doctor(output: Output, fix: bool, check: bool, offline: bool) -> None:
-    """Look for trouble, and say what to do about it."""
+    """Look for trouble, and say what to do about it; ends with 7 if anything is, or stays, bad."""
     if fix and check:
         raise click.UsageError("--fix and --check contradict each other")
     with shown(output, "Verifying") as tell:
@@ -63,7 +63,7 @@ def doctor(output: Output, fix: bool, check: bool, offline: bool) -> None:
         [_line(f) for f in worth] if check else [line for f in worth for line in _lines(f)],
         ["wl doctor --fix"] if bad and not fix else (),
     )
-    if bad and check:
+    if bad:
         raise click.exceptions.Exit(BAD_DATA)
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from node import governing
+from node import governing, proposals
 from node.cli.common import Output, Verbs, commons_option, offline_option, table, verb
 from node.cli.step import in_step
 from node.commons import Commons
 from node.errors import Usage
-from node.governing import Proposal, Standing
 from node.home import Home, locate
+from node.proposals import IN_FORCE, OPEN, PASSED_OVER, Proposal, Standing, change_text
 
 
 @verb()
@@ -20,8 +20,8 @@ def show(output: Output, commons: str | None) -> None:
     """Who governs, by which rules, and what is proposed."""
     home = Home(locate())
     with Commons(home, home.choose(commons)) as ours:
-        found, names = governing.standing(ours.ledger), ours.handles()
-    waiting = [each for each in found.proposals if each.standing == "open"]
+        found, names = proposals.standing(ours.index), ours.handles()
+    waiting = [each for each in found.proposals if each.standing == OPEN]
     output.result(
         {"commons": ours.id, **_json(found)},
         [*_rules(found, names), *_proposals(found, names)],
@@ -36,7 +36,7 @@ def show(output: Output, commons: str | None) -> None:
 def sign(output: Output, proposal: str | None, commons: str | None, offline: bool) -> None:
     """Agree to a proposal: the one named, or the only open one."""
     with in_step(output, commons, offline) as ours:
-        before = governing.standing(ours.ledger).proposals
+        before = proposals.standing(ours.index).proposals
         _tell(output, ours, governing.sign(ours, proposal), before)
 
 
@@ -68,13 +68,9 @@ def policy(
     dimensions: Sequence[str],
 ) -> None:  # fmt: skip
     """Change who may come in, who may stamp, what is judged."""
-    said: dict[str, Any] = {"admission": admission, "validators": validators}
-    said["dimensions"] = sorted(set(dimensions)) or None
-    changed = {name: value for name, value in said.items() if value is not None}
-    if not changed:
-        raise Usage("nothing is changed", "Say --admission, --validators or --dimension.")
+    change = governing.policy(admission, validators, dimensions)
     with in_step(output, commons, offline) as ours:
-        _propose(output, ours, {"kind": "policy", **changed})
+        _propose(output, ours, change)
 
 
 @verb()
@@ -154,17 +150,17 @@ def invite(output: Output, actor: str, commons: str | None, offline: bool) -> No
 
 
 def _propose(output: Output, ours: Commons, change: Mapping[str, Any]) -> None:
-    before = governing.standing(ours.ledger).proposals
+    before = proposals.standing(ours.index).proposals
     _tell(output, ours, governing.propose(ours, change), before)
 
 
 def _tell(output: Output, ours: Commons, proposal: Proposal, before: Sequence[Proposal]) -> None:
     names = ours.handles()
     text = change_text(proposal.change, names)
-    if proposal.standing == "in force":
-        were_open = {each.id for each in before if each.standing == "open"}
-        after = governing.standing(ours.ledger).proposals
-        lost = [each for each in after if each.id in were_open and each.standing == governing.PASSED_OVER]
+    if proposal.standing == IN_FORCE:
+        were_open = {each.id for each in before if each.standing == OPEN}
+        after = proposals.standing(ours.index).proposals
+        lost = [each for each in after if each.id in were_open and each.standing == PASSED_OVER]
         lines = [f"Passed over by it, propose it anew: {change_text(each.change, names)}." for each in lost]
         output.result(_proposal_json(proposal), [f"In force: {text}.", *lines], ["wl charter show"])
         return
@@ -175,32 +171,6 @@ def _tell(output: Output, ours: Commons, proposal: Proposal, before: Sequence[Pr
         [f"Proposed: {text}.", f"It is in force once {more}: wl charter sign {proposal.id[:12]}"],
         ["wl charter show"],
     )
-
-
-def change_text(change: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """Say what a charter changes, in one line."""
-
-    def who(actor: str) -> str:
-        return names.get(actor) or actor[:12]
-
-    match change["kind"]:
-        case "delegates":
-            listed = ", ".join(map(who, change["delegates"]))
-            return f"delegates {listed}; {change['threshold']} act together"
-        case "policy":
-            said = {name: value for name, value in change.items() if name != "kind"}
-            return ", ".join(
-                f"{name} {value if isinstance(value, str) else ', '.join(value)}" for name, value in said.items()
-            )
-        case "admit":
-            return f"{who(change['actor'])} is let in"
-        case "ban":
-            kept = "what was seen of it stays" if change["cuts"] else "with all that was not covered"
-            return f"{who(change['actor'])} is banned, {kept}"
-        case "adopt":
-            return f"item {change['item'][:12]} has another home, {change['to'][:12]}"
-        case kind:
-            return f"{kind} {change['bead'][:12]}"
 
 
 def _rules(found: Standing, names: Mapping[str, str]) -> list[str]:

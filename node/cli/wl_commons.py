@@ -1,19 +1,41 @@
 """wl create, join, list, fork: commons come to this home."""
 
+import shlex
 import sys
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
 
 import click
 
 from beads.errors import NotAllowed
 from beads.genesis import Genesis
-from node import founding, leaving, wiring
+from node import founding, leaving, ownname, present, typed, wiring
 from node.cli.common import Output, commons_option, offline_option, table, verb
 from node.cli.owner import ensure_identity
 from node.cli.progress import shown
 from node.cli.step import in_step
 from node.commons import Commons
-from node.errors import hint_of
+from node.errors import Usage, hint_of
 from node.home import Home, locate, short
+from stamps.errors import StampsError
+
+
+def naming(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of what the owner is called in a commons; the verb gets them as `handle`, "" for nothing."""
+
+    def run(*args: Any, handle: str | None, nameless: bool, **kwargs: Any) -> None:
+        if handle is not None and nameless:
+            raise Usage("--as and --nameless contradict each other", "Leave one out.")
+        if handle is not None:
+            # Before anything is founded or fetched.
+            typed.check_handle(handle)
+        function(*args, handle="" if nameless else handle, **kwargs)
+
+    said = "How you want to be called there; without it as elsewhere, where that is one name."
+    as_option = click.option("--as", "handle", metavar="NAME", help=said)
+    nameless_option = click.option("--nameless", is_flag=True, help="Say no name there, and write nothing.")
+    return as_option(nameless_option(update_wrapper(run, function)))
 
 
 @verb()
@@ -23,7 +45,7 @@ from node.home import Home, locate, short
     "--validators", type=click.Choice(["poster", "poster+delegates", "any"]), default="poster", show_default=True,
     help="Who may stamp accepted work.",
 )  # fmt: skip
-@click.option("--as", "handle", metavar="NAME", help="How you want to be called there.")
+@naming
 @click.option("--dimension", "dimensions", multiple=True, help="Judge this too, besides the three that always hold.")
 def create(
     output: Output, name: str, admission: str, validators: str, handle: str | None, dimensions: tuple[str, ...]
@@ -32,10 +54,10 @@ def create(
     home = Home(locate())
     ensure_identity(home, output)
     commons = founding.create(home, name, admission=admission, validators=validators, dimensions=dimensions)
-    _introduce(output, home, commons, handle)
+    called = _introduce(output, home, commons, handle)
     output.result(
-        {"commons": commons, "name": name},
-        [f"Founded {name}.", f"It is {commons}", *_not_meant(home, commons, name)],
+        {"commons": commons, "name": name, "called": called},
+        [f"Founded {name}.", f"It is {commons}", *_told(called, handle), *_not_meant(home, commons, name)],
         ['wl post "Title"', "wl serve"],
     )
 
@@ -60,25 +82,32 @@ def use(output: Output, commons: str) -> None:
 
 @verb()
 @click.argument("url")
-@click.option("--as", "handle", metavar="NAME", help="How you want to be called there.")
+@click.option("--as", "handle", metavar="NAME", help="How you want to be called there; without it nothing is written.")
 def join(output: Output, url: str, handle: str | None) -> None:
     """Follow a commons, from any node or git repository that holds it."""
     home = Home(locate())
-    if home.is_waiting and not home.exists:
+    if handle is not None:
+        # Before anything is fetched.
+        typed.check_handle(handle)
+    if not home.exists:
+        # Before anything is fetched, not when all of it is here.
         home.refuse_identity()
+        home.refuse_loss()
     with shown(output, "Joining") as tell:
         joined = founding.join(home, url, output.note, tell)
     ensure_identity(home, output)
-    _introduce(output, home, joined.commons, handle)
+    # Following says nothing to anybody: a name is said there when it is given.
+    called = _introduce(output, home, joined.commons, handle or "")
     report = joined.exchange.report
     output.result(
         {
-            "commons": joined.commons, "name": joined.founding.name, "operations": report.accepted,
+            "commons": joined.commons, "name": joined.founding.name, "called": called, "operations": report.accepted,
             "troubles": [str(outcome) for outcome in report.troubles],
         },
         [
             f"Joined {joined.founding.name}: {report.accepted} operations, every one verified.",
             *(f"  {outcome}" for outcome in report.troubles),
+            *_unsaid(home, joined.commons, handle),
             *_history(home, joined.founding),
             *_not_meant(home, joined.commons, joined.founding.name),
         ],
@@ -97,16 +126,39 @@ def _history(home: Home, founded: Genesis) -> list[str]:
     ]
 
 
-def _introduce(output: Output, home: Home, commons: str, handle: str | None) -> None:
-    if not handle:
-        return
+def _introduce(output: Output, home: Home, commons: str, handle: str | None) -> str | None:
+    """Say in a commons what the owner is called; return it with what tells it apart, None where nothing was said."""
+    own = ownname.of(home) if handle is None else handle
+    if not own:
+        return None
     with Commons(home, commons) as ours:
+        if handle is None and ownname.here(ours):
+            # Somebody who comes back is called there what they were.
+            return None
         try:
-            ours.profile(handle)
-        except NotAllowed as error:
+            ours.profile(own)
+        except (NotAllowed, StampsError) as error:
+            if handle is not None and isinstance(error, StampsError):
+                raise
+            # The commons is here all the same, also where nobody can be asked for the passphrase of a key.
             output.trouble(f"{error}. {hint_of(error)}")
-        else:
-            ours.sync()
+            return None
+        ours.sync()
+        return present.name(ours.me, ours.handles())
+
+
+def _unsaid(home: Home, commons: str, handle: str | None) -> list[str]:
+    """Say how to be called as elsewhere, to whoever has not said a name."""
+    own = ownname.of(home) if handle is None else None
+    if not own:
+        return []
+    with Commons(home, commons) as ours:
+        return [] if ownname.here(ours) else [f"Nobody knows you as {own} here yet: wl name {shlex.quote(own)}"]
+
+
+def _told(called: str | None, handle: str | None) -> list[str]:
+    """Say that a name went along, unasked."""
+    return [f"You are {called} there, as elsewhere; wl name changes that."] if called and handle is None else []
 
 
 def _admission(home: Home, commons: str, founded: Genesis) -> str:
@@ -150,21 +202,26 @@ def list_(output: Output) -> None:
 
 @verb()
 @click.argument("name")
+@naming
 @commons_option
-def fork(output: Output, name: str, commons: str | None) -> None:
+def fork(output: Output, name: str, handle: str | None, commons: str | None) -> None:
     """Found a commons that inherits this one's history; stamps keep where they were earned."""
     home = Home(locate())
     ensure_identity(home, output)
     made = founding.fork(home, home.choose(commons), name)
+    called = _introduce(output, home, made.commons, handle)
     output.result(
         {
             "commons": made.commons,
             "name": name,
+            "called": called,
             "parent": made.founding.parent.commons if made.founding.parent else None,
-         "inherited": made.inherited},
+            "inherited": made.inherited,
+        },
         [
             f"Founded {name}, with {made.inherited} operations inherited, read-only.",
             f"It is {made.commons}",
+            *_told(called, handle),
             *_history(home, made.founding),
             *_not_meant(home, made.commons, name),
         ],

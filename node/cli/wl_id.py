@@ -87,8 +87,12 @@ def opened(output: Output, means: Means) -> Sitting:
     """Open the home with the newest key log that its peers know: to go on from an old one would fork it."""
     home = Home(locate())
     home.key_log()
-    for trouble in () if means.offline else identity.refresh(home):
-        output.trouble(f"{trouble}; what another machine of yours may have changed meanwhile is not known here")
+    try:
+        for trouble in () if means.offline else identity.refresh(home):
+            output.trouble(f"{trouble}; what another machine of yours may have changed meanwhile is not known here")
+    except KeyboardInterrupt:
+        output.warn("Interrupted: nothing was changed.")
+        raise
     return Sitting(output, home, safe(home, means.recovery, means.successor), means.offline)
 
 
@@ -206,13 +210,17 @@ def revoke(output: Output, means: Means, key: str, heir: str | None, wanted: tup
     chosen = identity.find_key(keys, key)
     inherits = identity.find_key(keys, heir) if heir else None
     done = identity.revoke(sitting.home, sitting.kept, chosen, inherits, wanted)
-    left = [*portrait.left_lines(done.left), portrait.ELSEWHERE, *_last_device(done.changed.keys)]
+    left = [*portrait.left_lines(done.left), portrait.ELSEWHERE, *_going_on(sitting.home, done.changed.keys, inherits)]
     data = {"revoked": chosen, "heir": inherits, "kept": portrait.left_json(done.left)}
     sitting.tell(done.changed, data, f"{chosen} is revoked.", *left)
 
 
-def _last_device(keys: KeyLog) -> list[str]:
-    return [] if keys.device_keys() else ["No device is left: nobody can write in your name until you add one."]
+def _going_on(home: Home, keys: KeyLog, heir: str | None) -> list[str]:
+    if not keys.device_keys():
+        return ["No device is left: nobody can write in your name until you add one."]
+    here = home.box.public(DEVICE)
+    inherits = [f"{heir} decides from here on where it did."] if heir else []
+    return [*inherits, *portrait.going_on(keys, here.did if here else None)]
 
 
 @verb()
@@ -312,7 +320,8 @@ def recover(
     said = [line for key, its in left.items() for line in (f"{key} is revoked.", *portrait.left_lines(its))]
     data = {"revoked": [{"key": key, "kept": portrait.left_json(its)} for key, its in left.items()]}
     sitting = Sitting(output, home, kept, offline)
-    sitting.tell(changed, data, f"You are {changed.keys.scid}", *said, portrait.ELSEWHERE)
+    goes = _going_on(home, changed.keys, None)
+    sitting.tell(changed, data, f"You are {changed.keys.scid}", *said, portrait.ELSEWHERE, *goes)
 
 
 @verb()

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from beads import ids
-from node import present, wiring
+from node import present, proposals, wiring
 from node.cli.common import Output, commons_option, verb
 from node.errors import Usage
 from node.home import Home, locate
@@ -25,16 +25,18 @@ from wanted import earned
 @click.option("--ssh-key", type=click.Path(path_type=Path, exists=True), help="Use this ed25519 key to sign.")
 @click.option("--passphrase", is_flag=True, help="Ask for a passphrase that protects the new key.")
 def init(output: Output, ssh_key: Path | None, passphrase: bool) -> None:
-    """Make an identity: keys that stay here, and a key log that everybody may read."""
+    """Make an identity: keys that stay here, and a key log that everybody may read; a new one where that is lost."""
     home = Home(locate())
     secret = new_passphrase() if passphrase else None
     device = existing_key(ssh_key) if ssh_key else None
-    keys = home.make_identity(device, secret)
+    before = home.remembers
+    keys = home.make_identity(device, secret, anew=True)
     recovery = home.path / "identity" / RECOVERY
     output.result(
         {"actor": keys.scid, "did": keys.did, "home": str(home.path), "recovery": str(recovery)},
         [
             f"You are {keys.scid}",
+            *([f"{before}, whose home this was, is somebody else from here on."] if before else []),
             f"Keys are in {home.path / 'identity'}.",
             f"Put {recovery} somewhere safe: it is the only way back if this machine is lost.",
         ],
@@ -82,17 +84,20 @@ def me(output: Output, commons: str | None) -> None:
     index = wiring.open_index(home, chosen)
     waits, names = waiting(index, keys.scid), present.names_in(index)
     stamps = len(earned.by(index, chosen, keys.scid))
+    unsigned = proposals.to_sign(index, keys.scid)
     revoked = home.is_revoked
     output.result(
-        {"actor": keys.scid, "did": keys.did, "commons": chosen, "stamps": stamps, "revoked": revoked, **waits},
+        {"actor": keys.scid, "did": keys.did, "commons": chosen, "stamps": stamps, "revoked": revoked, **waits,
+         "to_sign": [{"proposal": each.id, "by": each.by, "change": dict(each.change)} for each in unsigned]},
         [
             f"You are {keys.scid}",
             *(["This machine's key is revoked: it can read, and write no more. See: wl id show"] if revoked else []),
             f"{stamps} stamp(s) in {home.commons()[chosen].name}",
             *_waiting_lines(waits, keys.scid, names),
+            *(f"  {'to sign':<9} {ids.short(one.id)}  {proposals.change_text(one.change, names)}" for one in unsigned),
         ],
-        _next(waits),
-    )
+        [*(f"wl charter sign {ids.short(each.id)}" for each in unsigned), *_next(waits)],
+    )  # fmt: skip
     index.database.close()
 
 

@@ -66,6 +66,11 @@ def terms_of(
     return msgspec.structs.replace(before, **{name: value for name, value in given.items() if value is not None})
 
 
+def _tell_of_past(output: Output, terms: Terms) -> None:
+    if terms.deadline is not None and terms.deadline < wiring.now_ms():
+        output.trouble("That deadline has passed already: wl edit ITEM --deadline gives another.")
+
+
 @verb()
 @click.argument("title")
 @commons_option
@@ -77,6 +82,7 @@ def post(
     """Offer work."""
     terms = terms_of(NEW, **options)
     with in_step(output, commons, offline) as ours:
+        _tell_of_past(output, terms)
         item = ours.post(title, description or "", terms)
         tell(output, ours, item, "Posted.", "wl serve   (so that others can join and claim it)")
 
@@ -94,4 +100,5 @@ def edit(
     """Change an offer of mine while nobody has been granted it; what is given takes the place of what was."""
     with in_step(output, commons, offline) as ours:
         terms = terms_of(ours.item(item).terms, **options)
+        _tell_of_past(output, terms)
         tell(output, ours, ours.edit(item, terms, title, description), "Changed.")

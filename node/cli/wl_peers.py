@@ -8,7 +8,7 @@ import click
 
 from beads.address import check_url
 from beads.errors import NotFound, RemoteError
-from node import discovery, staleness, wiring
+from node import discovery, looking, staleness, wiring
 from node.cli.common import Output, Verbs, commons_option, table, verb
 from node.commons import Commons
 from node.errors import Usage
@@ -24,13 +24,16 @@ from node.peers import UNKNOWN, Health, Peer, PeerBook
 @click.option("--pull-only", is_flag=True, help="Take from it, give it nothing.")
 @click.option("--push-only", is_flag=True, help="Give to it, take nothing.")
 def add(output: Output, url: str, commons: str | None, name: str, pull_only: bool, push_only: bool) -> None:
-    """Add a peer: a node's address, or any git repository."""
+    """Add a peer: a node's address, or any git repository; whether it holds this commons is looked at."""
     if pull_only and push_only:
         raise Usage("--pull-only and --push-only contradict each other", "Leave both out to do both.")
-    book, _ = _book(commons)
-    address = check_url(url, str(Path.cwd()))
-    book.add(Peer(address, pull=not push_only, push=not pull_only, name=name))
-    output.result({"peer": address}, f"Added {address}.", ["wl sync"])
+    book, (home, chosen) = _book(commons)
+    found = looking.look(check_url(url, str(Path.cwd())), chosen, home.commons()[chosen])
+    book.add(Peer(found.address, pull=not push_only, push=not pull_only, name=name))
+    unasked = [f"It could not be asked whether it holds this commons: {found.silent}"] if found.silent else []
+    output.result(
+        {"peer": found.address, "silent": found.silent or None}, [f"Added {found.address}.", *unasked], ["wl sync"]
+    )
 
 
 @verb(name="list")

@@ -44,14 +44,19 @@ def export(
     file.write_bytes(written.raw)
     output.result(
         {"file": str(file), "stamps": written.shown, "of": written.held, "taken_back": written.taken_back,
-         "bytes": len(written.raw)},
-        f"Wrote {_of(written.shown, written.held)} to {file}." + _left_out(written.taken_back),
+         "carried": written.carried, "bytes": len(written.raw)},
+        f"Wrote {_of(written.shown, written.held)} to {file}." + _left_out(written.taken_back) + _from(written.carried),
         [f"wl sheet verify {file}"],
     )  # fmt: skip
 
 
 def _of(shown: int, held: int) -> str:
     return f"{shown} stamp(s)" if shown == held else f"{shown} of {held} stamps"
+
+
+def _from(carried: int) -> str:
+    """Say of how many stamps this home knows no more than a file does."""
+    return f" Known from sheets that are kept here alone: {carried}." if carried else ""
 
 
 def _left_out(taken_back: int) -> str:

@@ -1,5 +1,7 @@
 """wl unstamp, dispute, answer, trust: what is said of stamps, and of those who give them."""
 
+from math import isnan
+
 import click
 
 from node import present
@@ -45,10 +47,17 @@ def answer(output: Output, item: str, stamp: str | None, text: str, commons: str
         tell(output, ours, ours.answer(item, stamp, text), "Answered.")
 
 
+def _weight(context: click.Context, argument: click.Parameter, given: float) -> float:
+    """Refuse what is no number: it lies in no range, and click takes it to lie in every one."""
+    if isnan(given):
+        raise click.BadParameter("nan is no weight", context, argument)
+    return given
+
+
 # So that a weight may begin with a dash.
 @verb(context_settings={"ignore_unknown_options": True})
 @click.argument("actor", required=False)
-@click.argument("weight", type=click.FloatRange(-1, 1), default=1.0)
+@click.argument("weight", type=click.FloatRange(-1, 1), default=1.0, callback=_weight)
 @commons_option
 @offline_option
 def trust(output: Output, actor: str | None, weight: float, commons: str | None, offline: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import click
 
-from node import present, told, wiring
+from node import present, told, typed, wiring
 from node.cli.common import Output, commons_option, offline_option, verb
 from node.cli.step import in_step, tell
 from node.commons import Commons
@@ -37,7 +37,11 @@ def claim(output: Output, item: str, commons: str | None, offline: bool, wait: b
     with Commons(ours.home, ours.id) as again:
         if (wait or rig) and again.item(found.id).holder is None:
             output.note(f"Waiting for the item's home to grant it, {WAIT_SECONDS} s at most …")
-        found = _granted(again, found.id, WAIT_SECONDS if wait or rig else 0)
+        try:
+            found = _granted(again, found.id, WAIT_SECONDS if wait or rig else 0)
+        except KeyboardInterrupt:
+            output.warn(f"Interrupted: your claim stands. wl sync, and wl show {found.id[:12]} says how.")
+            raise
         if rig is not None:
             _hand_to_town(output, again, found, rig)
             return
@@ -112,6 +116,7 @@ def done(
     urls: tuple[str, ...], summary: str,
 ) -> None:  # fmt: skip
     """Hand work in, with evidence."""
+    typed.check_addresses((*urls, *([repo] if repo else [])))
     evidence: list[Evidence] = [{"kind": "url", "url": url} for url in urls]
     if commit:
         evidence.insert(0, {"kind": "git_commit", "commit": _whole(commit), **({"repo": repo} if repo else {})})

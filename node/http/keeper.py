@@ -20,12 +20,13 @@ from beads.gitobject import BLOB, FILE_MODE, TreeEntry, commit, make, tree
 from beads.index import Index
 from beads.refs import digest
 from beads.segment import BOARD
-from node import agreement, discovery, wiring
+from node import agreement, discovery, proposals, wiring
 from node.agreement import Standing
 from node.commons import Commons
 from node.errors import KNOWN
 from node.home import Home
 from node.http.gossip import Gossip, apart
+from node.terminal import visible
 from node.web import readme
 
 LOOK_SECONDS = 0.2
@@ -60,6 +61,7 @@ class Keeper:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = threading.Event()
         self._boards: dict[str, str] = {}
+        self._asked: set[str] = set()
         self._mutex = threading.Lock()
 
     # -- what the doors ask ------------------------------------------------------------------------------------
@@ -246,6 +248,15 @@ class Keeper:
             with Commons(self.home, commons) as ours:
                 for decision in ours.settle():
                     log.info("%s %s to %s: %s", decision.t, decision.item.id[:12], decision.actor, decision.reason)
+                self._ask_to_sign(ours)
+
+    def _ask_to_sign(self, ours: Commons) -> None:
+        """Tell a delegate who runs this node what waits for a signature, each once."""
+        lines = proposals.waiting_lines(ours.index, ours.me, ours.handles)
+        for line in lines:
+            if line not in self._asked:
+                log.warning("%s: %s", self.home.commons()[ours.id].name, visible(line))
+        self._asked.update(lines)
 
     def _cover(self, commons: str) -> None:
         if self.home.exists:

@@ -4,6 +4,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from beads.wording import counted as counted
 from stamps.score import Score
 from stamps.sheet import EarnedStamp
 from stamps.stamp import CheckRun
@@ -43,11 +44,6 @@ def age(then_ms: int, now_ms: int) -> str:
         if days >= length:
             return f"{counted(int(days / length), unit)} ago"
     return "today"
-
-
-def counted(count: int, thing: str) -> str:
-    """Say how many of a thing there are."""
-    return f"{count:,} {thing}".replace(",", " ") + ("" if count == 1 else "s")
 
 
 def number(score: Score) -> str:

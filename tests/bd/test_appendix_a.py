@@ -75,15 +75,24 @@ def test_close_without_an_id_fails_where_none_was_touched(bd: Bd) -> None:
 
 def test_close_without_an_id_closes_the_one_touched_last(bd: Bd) -> None:
     first, last = bd.make("First"), bd.make("Last")
-    bd.ok("close")
+    done = bd.ok("close", "--reason", "Done.")
+    assert f"Touched last: {last}  Last" in done.err
+    assert f"Closed {last}" in done.out
     assert (bd.status(first), bd.status(last)) == ("open", "closed")
 
 
 def test_the_one_touched_last_is_the_agents_own(bd: Bd) -> None:
     mine = bd.make("Mine")
     bd.as_("bob").make("Theirs")
-    bd.ok("update", "--priority", "0")
+    done = bd.ok("update", "--priority", "0")
+    assert f"Touched last: {mine}  Mine" in done.err
     assert bd.show(mine)["priority"] == 0
+    assert "Touched last" not in bd.ok("update", mine, "--priority", "1").err
+
+
+@pytest.mark.parametrize("verb", ["close", "update", "show"])
+def test_the_help_says_which_bead_is_meant_without_an_id(bd: Bd, verb: str) -> None:
+    assert "without an id the one that you touched last" in " ".join(bd.ok(verb, "--help").out.split())
 
 
 def test_show_of_an_unknown_issue_fails(bd: Bd) -> None:

@@ -114,11 +114,12 @@ def test_a_file_that_was_there_stays_whole_when_writing_fails(
 ) -> None:
     a = node("a")
     path = tmp_path / "x.bundle"
-    path.write_bytes(b"precious")
+    bundle(a, path)
+    before = path.read_bytes()
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(StoreError, match="cannot be written"):
         bundle(a, path)
-    assert path.read_bytes() == b"precious"
+    assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from beads import importer, jsonl
-from beads import record as records
+from beads import importer, jsonl, keeping
 from beads.ledger import Ledger
 from beads.record import BeadView
 from beads.tracker import Tracker
@@ -44,13 +43,13 @@ def told(ledger: Ledger) -> Ids:
 
 
 def base_of(view: BeadView) -> dict[str, Any] | None:
-    return jsonl.one(records.line_bytes(view.line))
+    return jsonl.one(keeping.line_bytes(view.line))
 
 
 def written(ledger: Ledger) -> dict[str, bytes]:
     reader = tracker(ledger).read
     views = [reader.view(row[0]) for row in reader.rows("SELECT entity FROM beads")]
-    found = [jsonl.line(reader.record(v, base_of(v)), records.line_bytes(v.line)) for v in views if v.line]
+    found = [jsonl.line(reader.record(v, base_of(v)), keeping.line_bytes(v.line)) for v in views if v.line]
     return {line.id: line.raw for line in found}
 
 

@@ -10,7 +10,7 @@ import pytest
 from node.peers import DAY_MS, PeerBook
 from tests.node.support import Person, git, refs
 
-USAGE, NOT_FOUND, NOT_ALLOWED, PEER = 2, 3, 5, 6
+USAGE, NOT_FOUND, NOT_ALLOWED, PEER, BAD_DATA = 2, 3, 5, 6, 7
 
 
 @pytest.fixture
@@ -168,7 +168,9 @@ def test_one_damaged_repository_does_not_hide_the_others(ann: Person) -> None:
     for pack in (damaged / "objects" / "pack").glob("*.pack"):
         pack.chmod(0o600)
         pack.write_bytes(b"")
-    found = {each["what"]: each for each in ann.ask("wl", "doctor")["findings"]}
+    done = ann.run("wl", "doctor", "--json")
+    assert done.returncode == BAD_DATA
+    found = {each["what"]: each for each in json.loads(done.stdout)["findings"]}
     about = [each for what, each in found.items() if what.startswith("commons ")]
     assert sorted(each["ok"] for each in about) == [False, True]
     (bad,) = [each for each in about if not each["ok"]]

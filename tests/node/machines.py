@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from node.errors import BAD_DATA
 from node.keybox import RECOVERY
 from tests.node.support import Person
 
@@ -35,3 +36,11 @@ def titles(person: Person) -> set[str]:
 
 def shown(person: Person, actor: str = "me") -> dict[str, Any]:
     return person.ask("wl", "id", "show", actor)
+
+
+def looked(person: Person, *options: str) -> list[dict[str, Any]]:
+    """Return what the doctor finds where something is bad."""
+    done = person.run("wl", "doctor", *options, "--json")
+    assert done.returncode == BAD_DATA
+    findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+    return findings

@@ -15,7 +15,7 @@ from node.keybox import RECOVERY
 from node.recovery import change, safe
 from stamps.keychange import Change
 from stamps.revocation import Cut, Revocation
-from tests.node.machines import added, error, shown, titles
+from tests.node.machines import added, error, looked, shown, titles
 from tests.node.support import Person, Resident
 from tests.world import TERMS
 
@@ -119,7 +119,7 @@ def test_another_machine_of_mine_learns_that_it_was_revoked_and_writes_no_more(
     assert "wl id request" in hint
     assert laptop.ask("wl", "me")["revoked"]
     assert "revoked" in laptop.ok("wl", "me")
-    findings = {one["what"]: one["ok"] for one in laptop.ask("wl", "doctor")["findings"]}
+    findings = {one["what"]: one["ok"] for one in looked(laptop)}
     assert findings["this machine"] is False
     alice.ok("wl", "sync")
     assert titles(alice) == {"From the laptop"}
@@ -217,7 +217,7 @@ def test_an_heir_may_be_named_later(alice: Person, laptop: Person, relay: str) -
 def test_a_changed_key_log_goes_into_every_commons_that_knows_me_and_no_other(alice: Person, relay: str) -> None:
     home = Home(alice.home)
     alice.ok("wl", "create", "Another", "--as", "alice")
-    alice.ok("wl", "create", "Silent")
+    alice.ok("wl", "create", "Silent", "--nameless")
     alice.ok("bd", "create", "a bead")
     alice.ok("wl", "id", "rotate")
     lengths = {}

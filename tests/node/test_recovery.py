@@ -20,7 +20,7 @@ from stamps import keylog
 from stamps.keyfile import dump_openssh
 from stamps.keylog import AUTHENTICATION
 from stamps.keys import SigningKey
-from tests.node.machines import added, error, kept_elsewhere, shown
+from tests.node.machines import added, error, kept_elsewhere, looked, shown
 from tests.node.support import Person, Resident, git
 
 KEY = SigningKey.from_seed(bytes([77]) * 32)
@@ -107,7 +107,7 @@ def test_two_machines_that_go_on_from_one_recovery_key_are_told(
     assert "forked" in laptop.ok("wl", "sync")
     laptop.ok("wl", "join", another)
     assert error(laptop, "wl", "post", "x", "--commons", "Another")[:2] == (5, "not_allowed")
-    findings = [one for one in laptop.ask("wl", "doctor")["findings"] if one["what"].startswith("key log")]
+    findings = [one for one in looked(laptop) if one["what"].startswith("key log")]
     assert [one["ok"] for one in findings] == [False]
 
 

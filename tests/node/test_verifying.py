@@ -23,6 +23,7 @@ from node.condition import Remark
 from node.home import Home
 from stamps.keychange import Change, Revoke
 from tests.federation.net import ALICE, BOB, CAROL, DAVE, EVE, LAPTOP, Net, extended
+from tests.node.machines import looked
 from tests.node.support import Person
 from tests.world import Chain, Said, actor, create, found, keys_of, write
 from wanted.ops.table import BOARD
@@ -293,6 +294,6 @@ def test_a_log_that_says_what_this_version_does_not_know_is_told(net: Net) -> No
 def test_an_identity_that_cannot_be_read_keeps_nothing_else_from_being_checked(alice: Person) -> None:
     alice.post()
     (alice.home / "identity" / "keys.jsonl").write_text("{}\n")
-    findings = {one["what"]: one["ok"] for one in alice.ask("wl", "doctor", "--offline")["findings"]}
+    findings = {one["what"]: one["ok"] for one in looked(alice, "--offline")}
     assert findings["identity"] is False
     assert any(ok for what, ok in findings.items() if what.startswith("commons "))

@@ -41,11 +41,15 @@ def terms_problem(terms: Terms) -> str | None:
         (terms.project is None or one_line(terms.project, 80), "project must be one line of up to 80 characters"),
         (terms.effort in EFFORTS, f"effort must be one of {', '.join(EFFORTS)}"),
         (0 <= terms.priority <= 4, "priority goes from 0 (critical) to 4 (backlog)"),
-        (all(len(each) <= MAX_LIST and list(each) == sorted(set(each)) for each in lists), "lists must be sorted"),
+        (all(len(each) <= MAX_LIST for each in lists), f"there are at most {MAX_LIST} skills, and as many dimensions"),
+        (all(list(each) == sorted(set(each)) for each in lists), "lists must be sorted"),
         (all(one_line(skill, 40) for skill in terms.skills), "a skill must be one line of up to 40 characters"),
-        (all(map(ids.is_name, terms.dimensions)), "dimensions must be names"),
+        (
+            all(map(ids.is_name, terms.dimensions)),
+            "a dimension has small letters, digits and _",
+        ),
         (1 <= terms.winners <= MAX_WINNERS, f"winners goes from 1 to {MAX_WINNERS}"),
-        (terms.deadline is None or terms.deadline > 0, "deadline"),
+        (terms.deadline is None or terms.deadline > 0, "a deadline lies after 1970"),
     ) or next(filter(None, (*map(check.problem, terms.checks), check.together(terms.checks))), None)
 
 
